@@ -1,0 +1,42 @@
+"""What a corruption is, and the order in which the field writes the corruptions of ImageNet-C."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from robustbench_cls.core.keys import Key
+
+UInt8Image: TypeAlias = npt.NDArray[np.uint8]
+
+SEVERITIES = (1, 2, 3, 4, 5)
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "noise": ("gaussian_noise", "shot_noise", "impulse_noise"),
+    "blur": ("defocus_blur", "glass_blur", "motion_blur", "zoom_blur"),
+    "weather": ("snow", "frost", "fog", "brightness"),
+    "digital": ("contrast", "elastic_transform", "pixelate", "jpeg_compression"),
+}
+"""The 15 corruptions of ImageNet-C by group. Order matters only where they are shown: always key by name."""
+
+IMAGENET_C = tuple(name for names in GROUPS.values() for name in names)
+EXTRA = ("speckle_noise", "gaussian_blur", "spatter", "saturate")
+"""The four that ImageNet-C keeps for validation; they never enter an mCE."""
+
+MINIMUM_SIDE = 32
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """One way to degrade an image, in five severities.
+
+    `apply(image_HW3, severity, key)` takes uint8 RGB, leaves it as it is and gives a new image of the same
+    shape; `key` is its only source of randomness.
+    """
+
+    name: str
+    group: str
+    source: str
+    apply: Callable[[UInt8Image, int, Key], UInt8Image]

@@ -1,0 +1,94 @@
+"""Finding corruptions, suites, recipes, metrics and report sections: a file is its own registration.
+
+A new one is a new file in its package with one module-level instance; nothing else is edited. The
+alternative, a decorator or a list, needs a second place that can be forgotten, and imports everything
+to know anything.
+"""
+
+import difflib
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Protocol as Interface
+from typing import TypeVar
+
+from robustbench_cls.core.errors import UserError
+
+
+class Named(Interface):
+    """Anything with a name to look it up by."""
+
+    @property
+    def name(self) -> str: ...
+
+
+N = TypeVar("N", bound=Named)
+
+
+def _instances(module: ModuleType, kind: type[N]) -> list[N]:
+    """The instances of `kind` that `module` itself defines (imported ones carry another name)."""
+    found = [value for value in vars(module).values() if isinstance(value, kind)]
+    own = module.__name__.rpartition(".")[2]
+    return [value for value in found if value.name.replace("-", "_") == own]
+
+
+@cache
+def discover(package: str, kind: type[N]) -> dict[str, N]:
+    """Every instance of `kind` in the modules of `package`, by name, in alphabetical order."""
+    root = importlib.import_module(package)
+    found: dict[str, N] = {}
+    for info in pkgutil.iter_modules(root.__path__):
+        module = importlib.import_module(f"{package}.{info.name}")
+        for instance in _instances(module, kind):
+            found[instance.name] = instance
+    return dict(sorted(found.items()))
+
+
+def did_you_mean(name: str, options: Iterable[str]) -> str:
+    """A sentence that names the closest options, or all of them where none is close and they are few."""
+    known = sorted(options)
+    close = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.6)
+    if close:
+        return f"Did you mean {' or '.join(close)}?"
+    return f"Known: {', '.join(known)}." if 0 < len(known) <= 25 else ""
+
+
+def pick(name: str, options: Mapping[str, N], kind: str) -> N:
+    """The option called `name`.
+
+    Raises:
+        UserError: there is none; the message offers the closest names.
+    """
+    if name not in options:
+        raise UserError(f"Unknown {kind} '{name}'. {did_you_mean(name, options)}")
+    return options[name]
+
+
+def load_file(path: Path, kind: type[N], word: str) -> N:
+    """The one instance of `kind` in the Python file that the user named as code; the file is run.
+
+    Raises:
+        UserError: no such file, or it holds none or several.
+    """
+    if not path.is_file():
+        raise UserError(f"There is no {word} file {path}.")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise UserError(f"{path} is not a Python file; a {word} of your own ends in .py.")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found = [value for value in vars(module).values() if isinstance(value, kind)]
+    if len(found) != 1:
+        raise UserError(f"{path} must define exactly one {kind.__name__}, found {len(found)}.")
+    return found[0]
+
+
+def find(name: str, package: str, kind: type[N], word: str) -> N:
+    """The instance called `name`, or the one in the `.py` file of that path."""
+    if name.endswith(".py"):
+        return load_file(Path(name), kind, word)
+    return pick(name, discover(package, kind), word)

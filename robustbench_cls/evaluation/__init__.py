@@ -1,0 +1,1 @@
+"""Running models over suites: the loop, the prediction store, identity."""

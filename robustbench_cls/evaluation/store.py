@@ -1,0 +1,194 @@
+"""The prediction store: a folder per model and suite, one Parquet file a condition, whole or absent.
+
+    RUN/<suite>/run.json            identity, conditions, provenance
+    RUN/<suite>/<condition>.parquet per-image results (`core.metric.COLUMNS`)
+    RUN/<suite>/samples/<condition>.png  what the model saw of one image
+
+A file is written under a temporary name and renamed, so one that exists is complete. Each carries the
+digest of its run's identity, so a file from another run is refused. Reading needs no torch.
+"""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.metric import COLUMNS, Predictions
+from robustbench_cls.core.run import RunIdentity
+from robustbench_cls.core.suite import Condition
+
+FORMAT = 1
+MANIFEST = "run.json"
+_IDENTITY_KEY = b"robustbench_cls.identity"
+
+
+@contextlib.contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`, renamed to it when the block ends well and removed when not.
+
+    Raises:
+        UserError: the disk is full or not writable; what was stored before stays as it is.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    os.close(handle)
+    try:
+        yield Path(name)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except OSError as error:
+        raise UserError(
+            f"Could not write {path}: {error.strerror or error}. Nothing stored before is lost; "
+            "make room and start the same command again."
+        ) from error
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """One model on one suite, as it lies on disk.
+
+    Attributes:
+        conditions: all that the suite has, measured or not yet.
+        reference: the clean condition measured beside them, or None.
+        imagenet: the label space is the 1000 classes of ImageNet-1k.
+        provenance: what does not decide the numbers but explains them: versions, recipe, notes.
+    """
+
+    folder: Path
+    identity: RunIdentity
+    conditions: tuple[Condition, ...]
+    reference: Condition | None
+    imagenet: bool
+    provenance: Mapping[str, Any]
+
+    @property
+    def all_conditions(self) -> tuple[Condition, ...]:
+        """The suite's conditions, the reference first."""
+        return ((self.reference,) if self.reference else ()) + self.conditions
+
+    def path(self, condition: Condition) -> Path:
+        """Where the results of `condition` lie or will lie."""
+        return self.folder / f"{condition.stem}.parquet"
+
+    def sample_path(self, condition: Condition) -> Path:
+        """Where the sample image of `condition` lies or will lie."""
+        return self.folder / "samples" / f"{condition.stem}.png"
+
+    def missing(self) -> tuple[Condition, ...]:
+        """The conditions that have no results yet."""
+        return tuple(c for c in self.all_conditions if not self.path(c).exists())
+
+    def write(self, condition: Condition, frame: pd.DataFrame) -> None:
+        """Store the results of one condition; afterwards they are there whole."""
+        table = pa.Table.from_pandas(frame.astype(COLUMNS)[list(COLUMNS)], preserve_index=False)
+        mark = {**(table.schema.metadata or {}), _IDENTITY_KEY: self.identity.digest().encode()}
+        with atomic(self.path(condition)) as temporary:
+            pq.write_table(table.replace_schema_metadata(mark), temporary, compression="zstd")
+
+    def read(self, condition: Condition) -> pd.DataFrame:
+        """The results of one condition.
+
+        Raises:
+            UserError: there are none, the file is damaged, or it belongs to another run.
+        """
+        path = self.path(condition)
+        try:
+            table = pq.read_table(path)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise UserError(f"{path} can't be read ({error}). Delete it and start the evaluation again.") from error
+        if (table.schema.metadata or {}).get(_IDENTITY_KEY) != self.identity.digest().encode():
+            raise UserError(f"{path} belongs to another run than {self.folder / MANIFEST}. Move it away.")
+        return table.to_pandas()
+
+    def predictions(self) -> Predictions:
+        """All results stored so far, the reference apart."""
+        done = [c for c in self.conditions if self.path(c).exists()]
+        frames = [self.read(c).assign(condition=c.name, severity=c.severity) for c in done]
+        columns = [*COLUMNS, "condition", "severity"]
+        frame = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
+        clean = pd.DataFrame(columns=columns)
+        if self.reference and self.path(self.reference).exists():
+            clean = self.read(self.reference).assign(condition=self.reference.name, severity=0)
+        return Predictions(frame, self.imagenet, clean)
+
+
+def open_run(run: StoredRun) -> StoredRun:
+    """Start the run's folder, or take up what an earlier start left there.
+
+    Raises:
+        UserError: the folder holds another run; the message says what differs.
+    """
+    manifest = run.folder / MANIFEST
+    if manifest.exists():
+        differences = read_run(run.folder).identity.differences(run.identity)
+        if differences:
+            raise UserError(
+                f"{run.folder} holds another run ({'; '.join(differences)}). Choose another --out, or delete it."
+            )
+        return run
+    if run.folder.is_dir() and any(run.folder.iterdir()):
+        raise UserError(f"{run.folder} is not empty and holds no {MANIFEST}. Choose another --out.")
+    content = {
+        "format": FORMAT,
+        "identity": asdict(run.identity),
+        "conditions": [asdict(c) for c in run.conditions],
+        "reference": asdict(run.reference) if run.reference else None,
+        "imagenet": run.imagenet,
+        "provenance": dict(run.provenance),
+    }
+    write_json(manifest, content)
+    return run
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Store a JSON file, whole or not at all."""
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_run(folder: Path) -> StoredRun:
+    """The run in `folder`, which holds a `run.json`.
+
+    Raises:
+        UserError: it can't be read or is of another version.
+    """
+    manifest = folder / MANIFEST
+    try:
+        content = json.loads(manifest.read_text(encoding="utf-8"))
+        if content["format"] != FORMAT:
+            raise UserError(f"{manifest} has format {content['format']}, this version reads {FORMAT}.")
+        return StoredRun(
+            folder=folder,
+            identity=RunIdentity.from_dict(content["identity"]),
+            conditions=tuple(Condition(**c) for c in content["conditions"]),
+            reference=Condition(**content["reference"]) if content["reference"] else None,
+            imagenet=content["imagenet"],
+            provenance=content["provenance"],
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{manifest} is not a run of this program ({error}). Evaluate again into another --out.") from error
+
+
+def find_runs(path: Path) -> list[StoredRun]:
+    """Every run in `path` or in the folders below it, in the order of their paths.
+
+    Raises:
+        UserError: there is none.
+    """
+    manifests = sorted(path.rglob(MANIFEST)) if path.is_dir() else []
+    if not manifests:
+        raise UserError(f"No results in {path}: expected a folder that `robust eval --out` wrote.")
+    return [read_run(manifest.parent) for manifest in manifests]
+
+

@@ -1,0 +1,1 @@
+"""From stored runs to one self-contained HTML page and its CSV. Never imports torch."""
