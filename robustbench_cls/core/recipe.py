@@ -18,7 +18,8 @@ class Regimen:
         schedule: a name that timm's `create_scheduler_v2` knows: `cosine`, `step`, ...
         crop_scale_min: least area of the random resized crop, as a fraction of the image.
         clip_grad: greatest norm of the gradient; 0 for none.
-        drop_path: stochastic depth rate; 0 where the architecture has none.
+        drop_path: stochastic depth rate; must be 0 where the architecture has none.
+        input_size: side of the square input in px; 0 for the architecture's own.
     """
 
     optimizer: str = "sgd"
@@ -33,6 +34,7 @@ class Regimen:
     crop_scale_min: float = 0.08
     clip_grad: float = 0.0
     drop_path: float = 0.0
+    input_size: int = 0
 
 
 def _nothing(**settings: Setting) -> None:

@@ -8,11 +8,8 @@ A file is written under a temporary name and renamed, so one that exists is comp
 digest of its run's identity, so a file from another run is refused. Reading needs no torch.
 """
 
-import contextlib
 import json
-import os
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.files import atomic, write_json
 from robustbench_cls.core.metric import COLUMNS, Predictions
 from robustbench_cls.core.run import RunIdentity
 from robustbench_cls.core.suite import Condition
@@ -29,29 +27,6 @@ from robustbench_cls.core.suite import Condition
 FORMAT = 1
 MANIFEST = "run.json"
 _IDENTITY_KEY = b"robustbench_cls.identity"
-
-
-@contextlib.contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, renamed to it when the block ends well and removed when not.
-
-    Raises:
-        UserError: the disk is full or not writable; what was stored before stays as it is.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    os.close(handle)
-    try:
-        yield Path(name)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except OSError as error:
-        raise UserError(
-            f"Could not write {path}: {error.strerror or error}. Nothing stored before is lost; "
-            "make room and start the same command again."
-        ) from error
-    finally:
-        Path(name).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -149,12 +124,6 @@ def open_run(run: StoredRun) -> StoredRun:
     }
     write_json(manifest, content)
     return run
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Store a JSON file, whole or not at all."""
-    with atomic(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_run(folder: Path) -> StoredRun:

@@ -1,0 +1,1 @@
+"""The sections of the page, one file each; a new file with a `SECTION` is a new section."""

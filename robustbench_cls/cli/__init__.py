@@ -1,0 +1,1 @@
+"""The command line `robust`: one file a verb, no logic."""

@@ -1,0 +1,63 @@
+"""`robust eval`."""
+
+from pathlib import Path
+
+import click
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command(epilog="Example: robust eval --suite imagenet --suite imagenet-c reports/runs/my-run/best.pt")
+@click.argument("checkpoint", required=False, type=PATH)
+@click.option("--suite", "suites", multiple=True, required=True, help="Suite name or .py file; several are allowed.")
+@click.option("--model", help="A timm model instead of a checkpoint.")
+@click.option("--weights", type=PATH, help="Weights for --model: .pt, .pth or .safetensors. Default: published ones.")
+@click.option("--ordered-match", is_flag=True, help="Match --weights by order where only tensor names differ.")
+@click.option("--class-names", type=PATH, help="File with the head's class names, one a line, for foreign heads.")
+@click.option("--data", type=PATH, help="A data set's root with val/, or one split's folder. Default: datasets/.")
+@click.option("--limit", default=0, help="Images a split, drawn by key: the same for every model. 0: all.")
+@click.option("--seed", default=0, show_default=True, help="Seed of corruptions and of --limit.")
+@click.option("--batch-size", default=64, show_default=True)
+@click.option("--workers", type=int, help="Loading processes. Default: one a core.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps, ...")
+@click.option("--out", type=PATH, help="Folder of the run. Default: reports/runs/<model>.")
+@click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
+def command(
+    checkpoint: Path | None,
+    suites: tuple[str, ...],
+    model: str | None,
+    weights: Path | None,
+    ordered_match: bool,
+    class_names: Path | None,
+    data: Path | None,
+    limit: int,
+    seed: int,
+    batch_size: int,
+    workers: int | None,
+    device: str,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Measure CHECKPOINT (or --model) on suites; per-image results go to disk, scores are printed.
+
+    Started again, it measures only what is missing.
+    """
+    if (checkpoint is None) == (model is None):
+        raise click.UsageError("Name either a CHECKPOINT of `robust train` or a timm --model.")
+    from robustbench_cls.cli.output import print_scores
+    from robustbench_cls.core.discovery import find
+    from robustbench_cls.core.suite import Suite
+
+    chosen = [find(name, "robustbench_cls.suites", Suite, "suite") for name in suites]
+    from robustbench_cls.evaluation.evaluate import EvaluationOptions, evaluate
+    from robustbench_cls.models.load import load_classifier, read_class_names
+
+    names = read_class_names(class_names) if class_names else ()
+    classifier = load_classifier(
+        checkpoint or str(model), weights=weights, ordered_match=ordered_match, class_names=names, device=device
+    )
+    options = EvaluationOptions(
+        data=data, limit=limit, seed=seed, batch_size=batch_size, workers=workers, out=out, progress=not as_json
+    )
+    runs = evaluate(classifier, chosen, options)
+    print_scores(runs, as_json=as_json)

@@ -1,0 +1,65 @@
+"""Entry point: finds the verbs, prints user errors in a line, lets bugs keep their traceback."""
+
+import importlib
+import pkgutil
+import sys
+
+import click
+
+from robustbench_cls import cli
+from robustbench_cls.core.discovery import did_you_mean
+from robustbench_cls.core.errors import UserError
+
+
+NOT_VERBS = {"main", "output"}
+
+
+class Verbs(click.Group):
+    """A verb is a module of `robustbench_cls.cli` with a `command`; it is imported when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every verb, alphabetically."""
+        return sorted(info.name for info in pkgutil.iter_modules(cli.__path__) if info.name not in NOT_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a verb, or None."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command: click.Command = importlib.import_module(f"robustbench_cls.cli.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with the closest verb named where there is none."""
+        if args and args[0] not in self.list_commands(ctx) and not args[0].startswith("-"):
+            raise UserError(f"There is no command '{args[0]}'. {did_you_mean(args[0], self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="robustbench-cls")
+def robust() -> None:
+    """Train image classifiers, measure how robust they are, and report it.
+
+    \b
+    robust demo                                      everything once, on data made here
+    robust train --recipe cutmix --data DIR          -> best.pt
+    robust eval --suite imagenet-c best.pt           -> predictions on disk
+    robust report reports/runs/NAME --out page.html  -> one page and its CSV
+    """
+
+
+def main() -> None:
+    """Run the command line; exit status 2 for what the user can mend, 130 when stopped."""
+    try:
+        robust.main(standalone_mode=False)
+    except UserError as error:
+        click.echo(f"robust: {error}", err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\nStopped. What was finished is stored; start the same command again to go on.", err=True)
+        sys.exit(130)

@@ -1,0 +1,31 @@
+"""Scores on the terminal."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from robustbench_cls.evaluation.store import StoredRun
+
+
+def print_scores(runs: "Sequence[StoredRun]", *, as_json: bool) -> None:
+    """The headline numbers of each run with n, or all of them as JSON; then what to do next."""
+    from robustbench_cls.evaluation.headline import headline, run_scores
+    from robustbench_cls.metrics.scoring import all_metrics
+
+    scored = [run_scores(run) for run in runs]
+    if as_json:
+        click.echo(json.dumps([asdict(score) for scores, _ in scored for score in scores], indent=2))
+        return
+    for run, (scores, notes) in zip(runs, scored, strict=True):
+        click.secho(f"\n{run.identity.model} on {run.identity.suite}", bold=True)
+        for score in headline(run, scores):
+            percent = score.value * (100 if score.unit == "fraction" else 1)
+            click.echo(f"  {all_metrics()[score.metric].title:40} {score.condition:10} {percent:7.2f} %  n={score.n}")
+        for note in [*run.provenance["notes"], *notes]:
+            click.echo(f"  note: {note}")
+    folders = " ".join(dict.fromkeys(str(run.folder.parent) for run in runs))
+    click.echo(f"\nNext: robust report {folders} --out reports/page.html")

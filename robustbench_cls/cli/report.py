@@ -1,0 +1,18 @@
+"""`robust report`."""
+
+from pathlib import Path
+
+import click
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command(epilog="Example: robust report reports/runs/baseline reports/runs/cutmix --out reports/page.html")
+@click.argument("runs", nargs=-1, required=True, type=PATH)
+@click.option("--out", type=PATH, default=Path("reports/report.html"), show_default=True, help="The page; CSV beside.")
+def command(runs: tuple[Path, ...], out: Path) -> None:
+    """Write one HTML page and a CSV about RUNS, folders that `robust eval` wrote. Needs no GPU and no torch."""
+    from robustbench_cls.report.page import write_report
+
+    page = write_report(runs, out)
+    click.echo(f"Page:  {page}\nTable: {page.with_suffix('.csv')}")

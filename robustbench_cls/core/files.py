@@ -1,0 +1,46 @@
+"""Files that appear whole or not at all."""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from robustbench_cls.core.errors import UserError
+
+RUNS = Path("reports/runs")
+"""Where results go unless `--out` says otherwise: a folder a model."""
+
+
+@contextlib.contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`, renamed to it when the block ends well and removed when not.
+
+    Raises:
+        UserError: the disk is full or not writable; what was stored before stays as it is.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    except OSError as error:
+        raise UserError(f"Can't write into {path.parent}: {error.strerror or error}. Choose another --out.") from error
+    os.close(handle)
+    try:
+        yield Path(name)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except OSError as error:
+        raise UserError(
+            f"Could not write {path}: {error.strerror or error}. Nothing stored before is lost; "
+            "make room and start the same command again."
+        ) from error
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Store a JSON file, whole or not at all."""
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,17 @@
+"""Versions of what touches pixels or logits, to be stored with every number."""
+
+import importlib.metadata
+import platform
+
+LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pillow", "opencv-python-headless", "robustbench-cls")
+
+
+def versions() -> dict[str, str]:
+    """Version by library, Python's among them."""
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found

@@ -1,0 +1,78 @@
+"""Class names of ImageNet's label spaces, and the mapping from a source's classes to a model's head.
+
+Classes are matched by name, never by position: folder names sorted as strings are in another order than
+WordNet ids, and a guess there is a wrong number. The lists come with timm and are read without importing it.
+"""
+
+import importlib.util
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.suite import LabelSpace
+
+
+@cache
+def _timm_list(name: str) -> tuple[str, ...]:
+    spec = importlib.util.find_spec("timm")
+    if spec is None or spec.origin is None:
+        raise ImportError("timm is not installed")
+    path = Path(spec.origin).parent / "data" / "_info" / name
+    return tuple(path.read_text(encoding="utf-8").split())
+
+
+def imagenet_1k() -> tuple[str, ...]:
+    """The 1000 WordNet ids of ImageNet-1k in the order of every published head."""
+    return _timm_list("imagenet_synsets.txt")
+
+
+def imagenet_a() -> LabelSpace:
+    """The 200 classes of ImageNet-A, in the head's order.
+
+    Source: Hendrycks et al. 2021, arXiv:1907.07174; indices as timm ships them.
+    """
+    names = imagenet_1k()
+    return LabelSpace("imagenet-a", tuple(names[int(i)] for i in _timm_list("imagenet_a_indices.txt")))
+
+
+def competing(space: LabelSpace, head: Sequence[str], shown: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Indices of the head's classes that compete in `space`, ascending.
+
+    Args:
+        space: the suite's label space.
+        head: the model's class names.
+        shown: classes that the split's images show; they are the label space where the head has none of
+            the suite's classes (the user's own data).
+    """
+    if not space.class_names:
+        return np.arange(len(head), dtype=np.int64)
+    wanted = set(space.class_names)
+    if wanted.isdisjoint(head):
+        wanted = set(shown)
+    return np.array([i for i, name in enumerate(head) if name in wanted], dtype=np.int64)
+
+
+def to_head(names: Sequence[str], head: Sequence[str], where: str) -> npt.NDArray[np.int64]:
+    """For each class of a source, its index in the model's head.
+
+    Raises:
+        UserError: a class that the head does not have; the message tells an order problem from others.
+    """
+    index = {name: i for i, name in enumerate(head)}
+    unknown = [name for name in names if name not in index]
+    if not unknown:
+        return np.array([index[name] for name in names], dtype=np.int64)
+    shown = ", ".join(unknown[:5]) + (", ..." if len(unknown) > 5 else "")
+    if all(name.isdigit() for name in names):
+        raise UserError(
+            f"{where}: the folder names ({shown}) look like indices, not class names, and their order is not "
+            "known. Rename them to the model's class names; see datasets/README.md#class-order."
+        )
+    raise UserError(
+        f"{where}: {len(unknown)} of {len(names)} folders are not classes of the model ({shown}); it has "
+        f"{len(head)}: {', '.join(head[:5])}{', ...' if len(head) > 5 else ''}. See datasets/README.md#class-order."
+    )

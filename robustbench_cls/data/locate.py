@@ -1,0 +1,113 @@
+"""Where a split's images are: below `--data`, or in `datasets/`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from robustbench_cls.core.corruption import IMAGENET_C
+from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.suite import Suite
+from robustbench_cls.data.source import SYNONYMS, ImageSource, open_source, parquet_files
+
+DATASETS = Path("datasets")
+DEFAULT_TRAIN = DATASETS / "imagenet"
+
+
+@dataclass(frozen=True)
+class SuiteData:
+    """The folders of one suite.
+
+    Attributes:
+        images: what the suite measures on; for published ImageNet-C the folder of the corruptions.
+        reference: clean images of the same classes, or None where there are none.
+        published: `images` is a tree `<corruption>/<severity>/<class>` of stored corrupted images.
+    """
+
+    images: tuple[Path, str]
+    reference: tuple[Path, str] | None
+    published: bool = False
+
+
+def is_published_tree(path: Path) -> bool:
+    """True for a folder in the layout of the published ImageNet-C."""
+    return any((path / name / "1").is_dir() for name in IMAGENET_C)
+
+
+def split_in(root: Path, split: str) -> tuple[Path, str] | None:
+    """Folder and split name of `split` in a data set's root, or None."""
+    if parquet_files(root, split):
+        return root, split
+    for name in SYNONYMS.get(split, (split,)):
+        if (root / name).is_dir():
+            return root / name, ""
+    return None
+
+
+def open_split(root: Path, split: str) -> ImageSource:
+    """The images of one split of a data set's root.
+
+    Raises:
+        UserError: the root or the split is not there.
+    """
+    if not root.is_dir():
+        raise UserError(f"There is no data set {root}. Give --data, or see datasets/README.md for what goes where.")
+    found = split_in(root, split)
+    if found is None:
+        raise UserError(
+            f"{root} has no {split}/ folder and no {split}-*.parquet. Expected {root / split}/<class>/<image>."
+        )
+    return open_source(*found)
+
+
+def locate(suite: Suite, data: Path | None) -> SuiteData:
+    """The folders that `suite` reads.
+
+    Args:
+        suite: what to measure.
+        data: a data set's root (with `val/`), one split's folder, a published ImageNet-C tree, or None for
+            the suite's own place in `datasets/`.
+
+    Raises:
+        UserError: they are not there; the message says what was expected.
+    """
+    corrupts = bool(suite.conditions[0].severity)
+    if data is None:
+        return _in_datasets(suite, corrupts)
+    if not data.is_dir():
+        raise UserError(f"There is no folder {data}. Give --data a data set's root or one split's folder.")
+    if corrupts and is_published_tree(data):
+        return SuiteData((data, ""), None, published=True)
+    clean = split_in(data, "val") if suite.reference else None
+    images = split_in(data, suite.split)
+    if images is None and clean is None and not parquet_files(data, "train"):
+        return SuiteData((data, ""), (data, "") if corrupts else _sibling(data, suite))
+    if images is None:
+        raise UserError(
+            f"Suite '{suite.name}' reads {data / suite.split}, which is not there. "
+            f"Give --data the folder that holds the class folders, or leave the suite out."
+        )
+    return SuiteData(images, clean)
+
+
+def _in_datasets(suite: Suite, corrupts: bool) -> SuiteData:
+    folder = DATASETS / suite.folder
+    clean = split_in(DEFAULT_TRAIN, "val") if suite.reference else None
+    if corrupts and is_published_tree(folder):
+        return SuiteData((folder, ""), clean, published=True)
+    images = split_in(DEFAULT_TRAIN, "val") if corrupts else split_in(folder, "val") or _flat(folder)
+    if images is None:
+        wanted = DEFAULT_TRAIN / "val" if corrupts else folder
+        raise UserError(
+            f"Suite '{suite.name}' expects class folders in {wanted}, found none. "
+            f"See datasets/README.md#{suite.folder}, or give --data."
+        )
+    return SuiteData(images, clean)
+
+
+def _flat(folder: Path) -> tuple[Path, str] | None:
+    """The folder itself where it holds class folders, as ImageNet-A does."""
+    return (folder, "") if folder.is_dir() and any(entry.is_dir() for entry in folder.iterdir()) else None
+
+
+def _sibling(data: Path, suite: Suite) -> tuple[Path, str] | None:
+    """The `val` split beside one split's folder, as the clean reference."""
+    return split_in(data.parent, "val") if suite.reference and data.name == suite.split else None

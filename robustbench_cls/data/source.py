@@ -1,0 +1,162 @@
+"""Labelled images by position: a class folder tree or Hugging Face parquet, read through timm."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from robustbench_cls.core.errors import UserError
+from robustbench_cls.data.decode import decode_rgb
+
+SYNONYMS = {"val": ("val", "validation", "test"), "train": ("train",)}
+"""Folder or file names that stand for a split, the preferred one first; another split has one name."""
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """N labelled images.
+
+    Attributes:
+        path: where they come from, for messages.
+        class_names: what the source itself calls its classes.
+        ids: N names, stable across machines: the path below the split's folder, or the row.
+        labels_N: index into `class_names`.
+        fingerprint: changes with any name, label or file size.
+        reader: timm's; `reader[position]` gives an open file and a label.
+        positions_N: where each image stands in the reader.
+    """
+
+    path: str
+    class_names: tuple[str, ...]
+    ids: tuple[str, ...]
+    labels_N: npt.NDArray[np.int64]
+    fingerprint: str
+    reader: Any
+    positions_N: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def image(self, index: int) -> Image.Image:
+        """Image `index`, decoded to RGB.
+
+        Raises:
+            UserError: the file is gone or not a readable image; the message names it.
+        """
+        name = f"{self.path}/{self.ids[index]}"
+        try:
+            with self.reader[int(self.positions_N[index])][0] as file:
+                data = file.read()
+        except OSError as error:
+            raise UserError(f"{name} can't be read: {error.strerror or error}.") from error
+        return decode_rgb(data, name)
+
+    def take(self, indices: npt.NDArray[np.int64]) -> "ImageSource":
+        """The images at `indices`, in that order."""
+        return replace(
+            self,
+            ids=tuple(self.ids[i] for i in indices),
+            labels_N=self.labels_N[indices],
+            positions_N=self.positions_N[indices],
+        )
+
+
+def open_source(path: Path, split: str = "") -> ImageSource:
+    """The images of one split.
+
+    Args:
+        path: a folder with a folder a class, or one with `<split>-*.parquet` files in Hugging Face layout.
+        split: the split's name, where `path` holds parquet files.
+
+    Raises:
+        UserError: nothing there, no class folders, or images beside them.
+    """
+    if not path.is_dir():
+        raise UserError(f"There is no folder {path}. See datasets/README.md for what goes where.")
+    if split and (names := parquet_files(path, split)):
+        return _open_parquet(path, split, names)
+    return _open_folder(path)
+
+
+def parquet_files(path: Path, split: str) -> list[Path]:
+    """The parquet files of a split in Hugging Face layout, under the first of its names that has any."""
+    for name in SYNONYMS.get(split, (split,)):
+        for folder in (path, path / "data"):
+            if files := sorted(folder.glob(f"{name}-*.parquet")) or sorted(folder.glob(f"{name}.parquet")):
+                return files
+    return []
+
+
+def _open_folder(path: Path) -> ImageSource:
+    from timm.data import create_dataset
+
+    try:
+        reader = create_dataset("", root=str(path), search_split=False).reader
+    except RuntimeError as error:
+        raise UserError(f"No images in {path}: expected a folder a class with image files in it.") from error
+    class_names = tuple(sorted(reader.class_to_idx, key=reader.class_to_idx.__getitem__))
+    files = [Path(file) for file, _ in reader.samples]
+    loose = sum(file.parent == path for file in files)
+    if loose:
+        raise UserError(f"{path} holds {loose} images that lie in no class folder. Sort them into a folder a class.")
+    ids = tuple(file.relative_to(path).as_posix() for file in files)
+    labels_N = np.array([label for _, label in reader.samples], dtype=np.int64)
+    sizes = [file.stat().st_size for file in files]
+    return _source(str(path), class_names, ids, labels_N, sizes, reader)
+
+
+def _open_parquet(path: Path, split: str, files: Sequence[Path]) -> ImageSource:
+    image_key, label_key = _columns(files[0])
+    reader = _hugging_face_reader(path, files[0].name.partition("-")[0].removesuffix(".parquet"), image_key, label_key)
+    class_names = tuple(sorted(reader.class_to_idx, key=reader.class_to_idx.__getitem__))
+    labels_N = np.array(reader.dataset[label_key], dtype=np.int64)
+    ids = tuple(f"{split}/{row:07d}" for row in range(len(reader)))
+    return _source(f"{path}", class_names, ids, labels_N, [file.stat().st_size for file in files], reader)
+
+
+def _columns(file: Path) -> tuple[str, str]:
+    """The names of the image and the label column."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        metadata = pq.read_schema(file).metadata or {}
+        features = json.loads(metadata[b"huggingface"])["info"]["features"]
+        kinds = {feature["_type"]: name for name, feature in features.items()}
+        return kinds["Image"], kinds["ClassLabel"]
+    except (OSError, pa.ArrowInvalid) as error:
+        raise UserError(f"{file} is not a readable parquet file ({error}). Fetch it again.") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{file} has no Hugging Face columns of type Image and ClassLabel. Export it with datasets.Dataset."
+        ) from error
+
+
+def _hugging_face_reader(path: Path, split: str, image_key: str, label_key: str) -> Any:
+    import datasets
+    from timm.data import create_dataset
+
+    datasets.disable_progress_bars()
+    logging.getLogger("datasets").setLevel(logging.ERROR)
+    name = f"hfds/{path.resolve()}"
+    return create_dataset(name, split=split, input_key=image_key, target_key=label_key).reader
+
+
+def _source(
+    path: str,
+    class_names: tuple[str, ...],
+    ids: tuple[str, ...],
+    labels_N: npt.NDArray[np.int64],
+    sizes: Sequence[int],
+    reader: Any,
+) -> ImageSource:
+    content = json.dumps([class_names, ids, labels_N.tolist(), list(sizes)])
+    fingerprint = hashlib.sha256(content.encode()).hexdigest()
+    return ImageSource(path, class_names, ids, labels_N, fingerprint, reader, np.arange(len(ids), dtype=np.int64))

@@ -1,0 +1,20 @@
+"""The few numbers of a run that are printed when it is done."""
+
+from robustbench_cls.core.metric import Score
+from robustbench_cls.evaluation.store import StoredRun
+from robustbench_cls.metrics.scoring import score
+
+
+def run_scores(run: StoredRun) -> tuple[list[Score], list[str]]:
+    """Every score of a stored run, and in words what is missing."""
+    return score(run.identity.model, run.identity.suite, run.predictions())
+
+
+def headline(run: StoredRun, scores: list[Score]) -> list[Score]:
+    """Suite-wide scores and the clean accuracy where there are any, else the accuracies of each condition."""
+    wide = [s for s in scores if s.condition == "all"]
+    clean = [s for s in scores if s.condition == "clean" and s.metric == "top1_accuracy"]
+    if wide:
+        return clean + wide
+    shown = {"top1_accuracy", "top5_accuracy"} | ({"head_top1_accuracy"} if run.identity.label_space != "head" else set())
+    return [s for s in scores if s.metric in shown and not s.severity]

@@ -1,0 +1,71 @@
+"""timm's architectures: creating them, their family and their preprocessing."""
+
+from typing import Any
+
+import timm
+from timm.data import resolve_data_config
+from torch import nn
+
+from robustbench_cls.core.discovery import did_you_mean
+from robustbench_cls.core.errors import UserError
+from robustbench_cls.models.classifier import Preprocessing
+
+SMALL_INPUT = 128
+"""Below this input size in px an image is used whole: data sets of small images leave no margin to crop."""
+
+
+def check_architecture(name: str) -> None:
+    """Accept only what timm itself defines; a hub or folder prefix could load anything.
+
+    Raises:
+        UserError: timm has no such classifier.
+    """
+    base = name.partition(".")[0]
+    if not timm.is_model(base):
+        raise UserError(f"timm has no model '{name}'. {did_you_mean(base, timm.list_models())}".rstrip())
+
+
+def create_network(
+    architecture: str, num_classes: int, input_size: int, *, pretrained: bool = False, drop_path: float = 0.0
+) -> Any:
+    """A timm network for square inputs of `input_size` px; 0 for the architecture's own.
+
+    Raises:
+        UserError: unknown architecture, or one that can't take this input size.
+    """
+    check_architecture(architecture)
+    options: dict[str, Any] = {"drop_path_rate": drop_path} if drop_path else {}
+    cfg = timm.get_pretrained_cfg(architecture)
+    if cfg is None:
+        cfg = timm.models.PretrainedCfg()
+    if input_size and cfg.fixed_input_size and input_size != cfg.input_size[-1]:
+        options["img_size"] = input_size
+    if num_classes:
+        options["num_classes"] = num_classes
+    try:
+        return timm.create_model(architecture, pretrained=pretrained, **options)
+    except (TypeError, AssertionError, ValueError) as error:
+        raise UserError(f"{architecture} can't be made with {options}: {error}") from error
+
+
+def preprocessing_of(network: nn.Module, input_size: int = 0) -> Preprocessing:
+    """The preprocessing that timm states for a network, at another input size where one is given.
+
+    Raises:
+        UserError: it asks for something else than a centre crop.
+    """
+    config = resolve_data_config({}, model=network)
+    if config["crop_mode"] != "center":
+        raise UserError(f"This model's preprocessing has crop mode '{config['crop_mode']}'; only 'center' is supported.")
+    size = input_size or int(config["input_size"][-1])
+    resize = int(size / config["crop_pct"]) if size >= SMALL_INPUT else size
+    return Preprocessing(size, resize, str(config["interpolation"]), tuple(config["mean"]), tuple(config["std"]))
+
+
+def family_of(network: nn.Module) -> str:
+    """`vit`, `efficientnet` or `resnet`: whose regimen fits this network, by timm's module; else `resnet`."""
+    module = type(network).__module__.rpartition(".")[2]
+    if "efficientnet" in module or "mobilenet" in module:
+        return "efficientnet"
+    transformers = ("vision_transformer", "deit", "beit", "eva", "swin", "cait", "xcit", "levit", "maxxvit")
+    return "vit" if any(word in module for word in transformers) else "resnet"

@@ -1,0 +1,113 @@
+"""The project's own checkpoint: weights that describe themselves.
+
+A dictionary of plain values and tensors, read with `weights_only=True`: `format`, `about` (the fields of
+`About`), `weights`, and in `last.pt` also `training`, what a resumed run needs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from robustbench_cls.core.errors import UserError
+from robustbench_cls.models.classifier import Preprocessing
+from robustbench_cls.models.weights import read_torch_file
+
+FORMAT = "robustbench_cls-1"
+MOST_CLASSES = 1_000_000
+LARGEST_INPUT = 8192
+
+
+@dataclass(frozen=True)
+class About:
+    """What a checkpoint says of itself.
+
+    Attributes:
+        settings: every setting of recipe and regimen the weights were trained with.
+        overlaps: test corruptions that the recipe's augmentation contains.
+        epoch: epochs finished; top1_accuracy: on the `val` split of the training data, 0..1.
+    """
+
+    name: str
+    architecture: str
+    class_names: tuple[str, ...]
+    preprocessing: Preprocessing
+    recipe: str
+    settings: Mapping[str, int | float | str | bool]
+    overlaps: tuple[str, ...]
+    data_fingerprint: str
+    seed: int
+    epoch: int
+    top1_accuracy: float
+    versions: Mapping[str, str]
+
+
+def is_own(content: Any) -> bool:
+    """True for what `torch.load` gives of a checkpoint of this project."""
+    return isinstance(content, Mapping) and content.get("format") == FORMAT
+
+
+def save(path: Path, about: About, weights: Mapping[str, torch.Tensor], training: Mapping[str, Any]) -> None:
+    """Write a checkpoint to `path`; the caller sees to it that the file appears whole."""
+    content = {"format": FORMAT, "about": asdict(about), "weights": dict(weights), "training": dict(training)}
+    torch.save(content, path)
+
+
+def read_about(content: Mapping[str, Any], path: Path) -> About:
+    """The checked description in a checkpoint's content.
+
+    Raises:
+        UserError: a field is missing, unknown or of the wrong kind.
+    """
+    try:
+        values = dict(content["about"])
+        preprocessing = dict(values.pop("preprocessing"))
+        preprocessing["mean"] = tuple(float(v) for v in preprocessing["mean"])
+        preprocessing["std"] = tuple(float(v) for v in preprocessing["std"])
+        class_names = tuple(values.pop("class_names"))
+        overlaps = tuple(values.pop("overlaps"))
+        about = About(
+            **values, class_names=class_names, overlaps=overlaps, preprocessing=Preprocessing(**preprocessing)
+        )
+        _check(about)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"{path} calls itself {FORMAT} but its description is damaged ({error}).") from error
+    return about
+
+
+def _check(about: About) -> None:
+    wanted = {"name": str, "architecture": str, "recipe": str, "seed": int, "epoch": int, "data_fingerprint": str}
+    for field in fields(about):
+        kind = wanted.get(field.name)
+        if kind and not isinstance(getattr(about, field.name), kind):
+            raise ValueError(f"{field.name} is not {kind.__name__}")
+    names = about.class_names
+    if not 0 < len(names) <= MOST_CLASSES or not all(isinstance(name, str) for name in names):
+        raise ValueError("class_names are not names")
+    if len(set(names)) != len(names):
+        raise ValueError("class_names repeat")
+    size, resize = about.preprocessing.input_size, about.preprocessing.resize
+    if not (isinstance(size, int) and isinstance(resize, int) and 0 < size <= resize <= LARGEST_INPUT):
+        raise ValueError(f"input size {size} and resize {resize} are not possible")
+    if not (len(about.preprocessing.mean) == len(about.preprocessing.std) == 3 and all(about.preprocessing.std)):
+        raise ValueError("mean and std are not three numbers")
+
+
+def read_checkpoint(path: Path) -> tuple[About, dict[str, torch.Tensor], dict[str, Any]]:
+    """Description, weights and training state of an own checkpoint.
+
+    Raises:
+        UserError: the file is not one, or is damaged.
+    """
+    content = read_torch_file(path)
+    if not is_own(content):
+        raise UserError(
+            f"{path} does not describe itself (it is not a checkpoint of `robust train`). Name its architecture: "
+            f"--model resnet50 --weights {path}"
+        )
+    weights, training = content.get("weights"), content.get("training", {})
+    if not isinstance(weights, dict) or not all(isinstance(v, torch.Tensor) for v in weights.values()):
+        raise UserError(f"{path} calls itself {FORMAT} but holds no weights.")
+    return read_about(content, path), weights, training if isinstance(training, dict) else {}

@@ -1,0 +1,117 @@
+"""Weights files of foreign training code: what they hold and how it fits a network."""
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from timm.models import clean_state_dict
+from torch import nn
+
+from robustbench_cls.core.errors import UserError
+
+NESTS = ("state_dict_ema", "model_ema", "ema_state_dict", "ema", "state_dict", "model_state_dict", "model", "net")
+"""Under which key training code puts the weights; averaged weights are what it would have evaluated."""
+
+COUNTERS = "num_batches_tracked"
+
+
+def read_torch_file(path: Path) -> Any:
+    """What a `.pt` or `.pth` file holds, with `weights_only=True`: code in it is never run.
+
+    Raises:
+        UserError: not there, not a PyTorch file, or it asks to run code.
+    """
+    if not path.is_file():
+        raise UserError(f"There is no file {path}.")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if _is_pickle(path):
+            raise UserError(
+                f"{path} asks to run code when loaded, so it was not loaded. Ask its author for a state_dict or "
+                f"safetensors file. ({_first_line(error)})"
+            ) from error
+        raise UserError(f"{path} is not a PyTorch file ({_first_line(error)}).") from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} is damaged or not a PyTorch file ({_first_line(error)}). Fetch it again.") from error
+
+
+def _is_pickle(path: Path) -> bool:
+    with path.open("rb") as file:
+        start = file.read(2)
+    return start in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0][:200]
+
+
+def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
+    """The weights in a `.pt`, `.pth` or `.safetensors` file, without nesting and wrappers' prefixes.
+
+    Raises:
+        UserError: the file can't be read or holds no weights.
+    """
+    if path.suffix == ".safetensors":
+        try:
+            content: Any = load_file(path)
+        except (SafetensorError, OSError) as error:
+            raise UserError(f"{path} is not a readable safetensors file ({_first_line(error)}).") from error
+    else:
+        content = read_torch_file(path)
+    while isinstance(content, Mapping) and (nest := next((key for key in NESTS if key in content), None)):
+        content = content[nest]
+    tensors = isinstance(content, Mapping) and {k: v for k, v in content.items() if isinstance(v, torch.Tensor)}
+    if not tensors:
+        raise UserError(f"{path} holds no weights: expected a mapping from names to tensors, found {type(content)}.")
+    return dict(clean_state_dict(tensors))
+
+
+def match_by_order(weights: Mapping[str, torch.Tensor], network: nn.Module, path: Path) -> dict[str, torch.Tensor]:
+    """The same tensors under the network's names, matched by position; every shape must agree.
+
+    Batch counters are left out of both sides, as not every code base keeps them.
+
+    Raises:
+        UserError: another number of tensors, or the first pair whose shapes differ.
+    """
+    own = {k: v for k, v in network.state_dict().items() if not k.endswith(COUNTERS)}
+    given = {k: v for k, v in weights.items() if not k.endswith(COUNTERS)}
+    if len(own) != len(given):
+        raise UserError(f"{path} holds {len(given)} tensors, the network has {len(own)}: not the same architecture.")
+    for (name, mine), (theirs, tensor) in zip(own.items(), given.items(), strict=True):
+        if mine.shape != tensor.shape:
+            raise UserError(
+                f"{path}: '{theirs}' has shape {tuple(tensor.shape)} where the network has '{name}' with "
+                f"{tuple(mine.shape)}: not the same architecture."
+            )
+    return dict(zip(own, given.values(), strict=True))
+
+
+def load_weights(network: nn.Module, weights: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Put all weights into the network; every tensor must find its place.
+
+    Raises:
+        UserError: names or shapes differ; the message names the first ones.
+    """
+    own = network.state_dict()
+    missing = [name for name in own if name not in weights and not name.endswith(COUNTERS)]
+    unexpected = [name for name in weights if name not in own and not name.endswith(COUNTERS)]
+    if missing or unexpected:
+        raise UserError(
+            f"{path} does not fit the network: {len(missing)} tensors missing ({', '.join(missing[:3])}), "
+            f"{len(unexpected)} unexpected ({', '.join(unexpected[:3])}). Name the right --model; if only the names "
+            "differ, add --ordered-match."
+        )
+    for name, tensor in weights.items():
+        if name in own and own[name].shape != tensor.shape:
+            raise UserError(
+                f"{path}: '{name}' has shape {tuple(tensor.shape)}, the network's has {tuple(own[name].shape)}. "
+                "Name the right --model, or --class-names for another number of classes."
+            )
+    network.load_state_dict({k: v for k, v in weights.items() if k in own}, strict=False)

@@ -1,0 +1,30 @@
+"""RandAugment: a few random operations of one strength.
+
+timm's implementation, by its configuration string. Its operations contain brightness and contrast changes, as
+well as posterise and solarise, so two test corruptions are not new to the model.
+"""
+
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import Any
+
+from robustbench_cls.core.recipe import Recipe
+
+
+def augment(*, size: int, config: str) -> Callable[[Any], Any]:
+    """timm's RandAugment for images of `size` px."""
+    from timm.data.auto_augment import rand_augment_transform
+
+    transform: Callable[[Any], Any] = rand_augment_transform(config, {"translate_const": int(size * 0.45)})
+    return transform
+
+
+RECIPE = Recipe(
+    name="randaugment",
+    title="RandAugment",
+    source="https://arxiv.org/abs/1909.13719",
+    augment=augment,
+    settings=MappingProxyType({"config": "rand-m9-mstd0.5-inc1"}),
+    overlaps=("brightness", "contrast"),
+    expected="ResNet-50, 180 epochs: 77.6 % top-1 (paper)",
+)

@@ -1,0 +1,153 @@
+"""Which runs may share a row and a column, and what the others are called.
+
+A row is one model as it was run; a column is one suite measured in one way. Runs that do not compare get
+labels of their own, never one cell: whatever field `RunIdentity` gains sets columns apart until it is named here.
+"""
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from robustbench_cls.core.run import RunIdentity
+from robustbench_cls.core.suite import Condition
+from robustbench_cls.evaluation.store import StoredRun
+
+ROW_FIELDS = ("model", "weights_sha256", "classes_sha256", "precision", "input_size")
+"""What makes a row: the same model in another number type or at another input size is another row."""
+
+OWN_FIELDS = ("interpolation",)
+"""The model's own preprocessing; models differ in it by nature, so it does not set columns apart."""
+
+OWN_FIELDS_CLEAN = ("resize", "crop")
+"""The model's own as well where a suite is the clean images themselves."""
+
+WORDS = {
+    "classes_sha256": "classes of the head",
+    "data_fingerprint": "data",
+    "images": "images",
+    "input_size": "input size",
+    "jpeg_quality": "JPEG quality",
+    "label_space": "label space",
+    "label_space_sha256": "competing classes",
+    "suite_version": "suite version",
+    "weights_sha256": "weights",
+}
+
+_DIGESTS = ("classes_sha256", "data_fingerprint", "label_space_sha256", "weights_sha256")
+_SHORT = 8
+
+
+@dataclass(frozen=True)
+class LabelledRun:
+    """A run with the names under which its scores stand in the report."""
+
+    run: StoredRun
+    model: str
+    suite: str
+
+
+@dataclass(frozen=True)
+class Column:
+    """One suite, measured in one way, with the runs of all models.
+
+    Attributes:
+        apart: what sets it apart from the other columns of the same suite; empty where it is the only one.
+    """
+
+    label: str
+    apart: str
+    runs: tuple[LabelledRun, ...]
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """The suite's conditions without the reference."""
+        return self.runs[0].run.conditions
+
+    @property
+    def reference(self) -> Condition | None:
+        """The clean condition beside them, or None."""
+        return next((entry.run.reference for entry in self.runs if entry.run.reference), None)
+
+    @property
+    def corrupted(self) -> tuple[Condition, ...]:
+        """The conditions that have a severity."""
+        return tuple(condition for condition in self.conditions if condition.severity)
+
+
+def facts(identity: RunIdentity) -> dict[str, Hashable]:
+    """The fields of an identity, those of its protocol among them, in one flat table."""
+    flat: dict[str, Hashable] = {}
+    for name, value in asdict(identity).items():
+        flat.update(value if name == "protocol" else {name: value})
+    return flat
+
+
+def word(field: str) -> str:
+    """What a field is called in text."""
+    return WORDS.get(field, field.replace("_", " "))
+
+
+def short(field: str, value: Hashable) -> str:
+    """A value as it is read: a digest by its first digits, a zero by what it stands for."""
+    if field == "limit":
+        return str(value) if value else "all images"
+    if field in ("resize", "crop") and value == 0:
+        return "as stored"
+    if field == "jpeg_quality" and value == 0:
+        return "no JPEG step"
+    return str(value)[:_SHORT] if field in _DIGESTS else str(value)
+
+
+def label_runs(runs: Sequence[StoredRun]) -> tuple[LabelledRun, ...]:
+    """The runs with labels such that unlike runs never share both; plain names wherever they are enough."""
+    known = [facts(run.identity) for run in runs]
+    models = _told_apart([f["model"] for f in known], [{k: f[k] for k in ROW_FIELDS} for f in known])
+    comparable = [_comparable(run) for run in runs]
+    suites = _told_apart([f["suite"] for f in known], comparable)
+    row = [f"{f['model']}{suffix}" for f, suffix in zip(known, models, strict=True)]
+    column = [f"{f['suite']}{suffix}" for f, suffix in zip(known, suites, strict=True)]
+    rest = _told_apart(list(zip(row, column, strict=True)), known)
+    return tuple(
+        LabelledRun(run, f"{model}{suffix}", suite)
+        for run, model, suite, suffix in zip(runs, row, column, rest, strict=True)
+    )
+
+
+def columns(runs: Sequence[StoredRun]) -> tuple[Column, ...]:
+    """The runs by what may stand in one column, in the order first seen."""
+    by_label: dict[str, list[LabelledRun]] = {}
+    for entry in label_runs(runs):
+        by_label.setdefault(entry.suite, []).append(entry)
+    return tuple(
+        Column(label, label.removeprefix(entries[0].run.identity.suite).strip(" ()"), tuple(entries))
+        for label, entries in by_label.items()
+    )
+
+
+def models(runs: Sequence[StoredRun]) -> tuple[str, ...]:
+    """The labels of the rows, in the order first seen."""
+    return tuple(dict.fromkeys(entry.model for entry in label_runs(runs)))
+
+
+def _comparable(run: StoredRun) -> dict[str, Hashable]:
+    """What two runs must share to stand in one column."""
+    own = ROW_FIELDS + OWN_FIELDS + (() if run.reference else OWN_FIELDS_CLEAN)
+    return {name: value for name, value in facts(run.identity).items() if name not in own}
+
+
+def _told_apart(names: Sequence[Hashable], known: Sequence[Mapping[str, Hashable]]) -> list[str]:
+    """For each name a suffix with the facts in which its namesakes differ; empty where they do not."""
+    suffixes = []
+    for name, own in zip(names, known, strict=True):
+        namesakes = [other for rival, other in zip(names, known, strict=True) if rival == name]
+        differing = [field for field in own if any(other.get(field) != own[field] for other in namesakes)]
+        parts = [_part(field, own[field], [other.get(field) for other in namesakes]) for field in differing]
+        suffixes.append(f" ({', '.join(parts)})" if parts else "")
+    return suffixes
+
+
+def _part(field: str, value: Hashable, values: Iterable[Hashable]) -> str:
+    """`weights 1a2b3c4d`; the whole value where the first digits are not enough."""
+    distinct = set(values)
+    enough = len({short(field, other) for other in distinct}) == len(distinct)
+    text = short(field, value) if enough else str(value)
+    return text if text in ("all images", "no JPEG step") else f"{word(field)} {text}"

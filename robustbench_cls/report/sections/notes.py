@@ -1,0 +1,12 @@
+"""Which numbers are missing, and why."""
+
+from robustbench_cls.report.section import ReportData, Section
+from robustbench_cls.report.template import fill
+
+
+def render(data: ReportData) -> str:
+    """The notes as a list; empty where every number exists."""
+    return fill("notes.html", notes=data.notes) if data.notes else ""
+
+
+SECTION = Section(name="notes", title="What is missing, and why", order=70, render=render)

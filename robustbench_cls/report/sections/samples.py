@@ -1,0 +1,107 @@
+"""What the models saw: sample images by corruption and severity."""
+
+import base64
+import io
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.suite import Condition
+from robustbench_cls.evaluation.store import StoredRun
+from robustbench_cls.report import values
+from robustbench_cls.report.labels import columns, facts
+from robustbench_cls.report.section import ReportData, Section
+from robustbench_cls.report.template import fill
+
+LARGEST_SIDE = 128
+QUALITY = 85
+
+SEEN = ("data_fingerprint", "seed", "resize", "crop", "jpeg_quality", "images", "suite")
+"""What decides the pixels of a sample, so that the same ones are shown once."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An embedded image with its words."""
+
+    title: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The samples of one suite: plain ones, and grids of rows by corruption; an absent one is left out."""
+
+    suite: str
+    plain: list[Picture]
+    severities: list[int]
+    groups: dict[str, dict[str, dict[int, Picture]]]
+
+
+def embedded(path: Path) -> str:
+    """The image as a `data:` address, small enough for a page.
+
+    Raises:
+        UserError: the file is not an image.
+    """
+    buffer = io.BytesIO()
+    try:
+        with Image.open(path) as opened:
+            image = opened.convert("RGB")
+    except (OSError, SyntaxError) as error:  # Pillow reports broken PNG chunks as SyntaxError
+        raise UserError(f"{path} can't be read as an image ({error}). Delete it and evaluate again.") from error
+    image.thumbnail((LARGEST_SIDE, LARGEST_SIDE), Image.Resampling.LANCZOS)
+    image.save(buffer, format="WEBP", quality=QUALITY, method=4)
+    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+
+
+def pictures(run: StoredRun) -> dict[Condition, Picture]:
+    """The samples that the run has."""
+    found = {}
+    for condition in run.all_conditions:
+        path = run.sample_path(condition)
+        if path.is_file():
+            words = condition.name.replace("_", " ")
+            title = f"{words}, severity {condition.severity}" if condition.severity else words
+            found[condition] = Picture(title, embedded(path))
+    return found
+
+
+def collect(label: str, found: Mapping[Condition, Picture]) -> Samples:
+    """The samples of a suite in the order of the page."""
+    corrupted = [condition for condition in found if condition.severity]
+    rows: dict[str, dict[int, Picture]] = {}
+    for condition in corrupted:
+        rows.setdefault(condition.name, {})[condition.severity] = found[condition]
+    return Samples(
+        label,
+        [picture for condition, picture in found.items() if not condition.severity],
+        sorted({condition.severity for condition in corrupted}),
+        {group: {name: rows[name] for name in names} for group, names in values.by_group(list(rows)).items()},
+    )
+
+
+def once(runs: Sequence[StoredRun]) -> dict[str, StoredRun]:
+    """For each suite's label one run that has samples; nothing for pixels that another one shows."""
+    chosen: dict[str, StoredRun] = {}
+    seen: set[tuple[Hashable, ...]] = set()
+    for column in columns(runs):
+        for entry in column.runs:
+            known = facts(entry.run.identity)
+            pixels = tuple(known[field] for field in SEEN)
+            if pixels not in seen and any(entry.run.sample_path(c).is_file() for c in entry.run.all_conditions):
+                seen.add(pixels)
+                chosen.setdefault(entry.suite, entry.run)
+    return chosen
+
+
+def render(data: ReportData) -> str:
+    """The samples of each suite; empty where there are none."""
+    shown = [collect(label, pictures(run)) for label, run in once(data.runs).items()]
+    return fill("samples.html", shown=shown) if shown else ""
+
+
+SECTION = Section(name="samples", title="Sample images", order=50, render=render)

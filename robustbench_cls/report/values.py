@@ -1,0 +1,89 @@
+"""Scores by what they are about, and as they are printed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from robustbench_cls.core.corruption import EXTRA, GROUPS
+from robustbench_cls.core.metric import Score
+from robustbench_cls.report.labels import LabelledRun
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ScoreTable: TypeAlias = Mapping[tuple[str, str, str, int, str], Score]
+"""(model, suite, condition, severity, metric) -> score, by the labels of `label_runs`."""
+
+WHOLE_SUITE = "all"
+ABSENT = "–"
+OVERLAP = "†"
+PARTIAL = "‡"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of a table, as it is printed.
+
+    Attributes:
+        n: images in each condition it is computed from; 0 where there is no number.
+        marks: daggers that the table's legend explains.
+    """
+
+    text: str = ABSENT
+    n: int = 0
+    best: bool = False
+    marks: str = ""
+
+
+def score_table(scores: "pd.DataFrame") -> ScoreTable:
+    """The rows of a tidy table by what they are about."""
+    rows = [Score(**{str(name): value for name, value in row.items()}) for row in scores.to_dict("records")]
+    return {(s.model, s.suite, s.condition, s.severity, s.metric): s for s in rows}
+
+
+def find(table: ScoreTable, entry: LabelledRun, metric: str, condition: str, severity: int = 0) -> list[Score]:
+    """The one score of that run, or an empty list."""
+    score = table.get((entry.model, entry.suite, condition, severity, metric))
+    return [score] if score else []
+
+
+def shown_value(score: Score) -> float:
+    """The value as a reader sees it: in percent, rounded to one decimal."""
+    return round(score.value * (100.0 if score.unit == "fraction" else 1.0), 1)
+
+
+def number(value: float, *, signed: bool = False) -> str:
+    """One decimal, with a true minus sign and no negative zero."""
+    text = f"{round(value, 1) + 0.0:{'+' if signed and round(value, 1) else ''}.1f}"
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def cells(found: Sequence[Sequence[Score]], marks: Sequence[str], *, higher_is_better: bool) -> list[Cell]:
+    """The cells of one column (or row) of comparable numbers, the best in bold.
+
+    Partial numbers never count as best, and a single number has nothing to be better than.
+    """
+    rivals = [shown_value(s) for scores, mark in zip(found, marks, strict=True) for s in scores if PARTIAL not in mark]
+    best = [(max if higher_is_better else min)(rivals)] if len(rivals) > 1 else []
+    return [
+        Cell(number(shown_value(scores[0])), scores[0].n, PARTIAL not in mark and shown_value(scores[0]) in best, mark)
+        if scores
+        else Cell(marks=mark)
+        for scores, mark in zip(found, marks, strict=True)
+    ]
+
+
+def overlaps(entry: LabelledRun) -> frozenset[str]:
+    """The test corruptions that the augmentation of this run's recipe contains."""
+    return frozenset(str(name) for name in entry.run.provenance.get("recipe_overlaps") or ())
+
+
+def by_group(names: Sequence[str]) -> dict[str, list[str]]:
+    """Corruptions by group in the order of the literature; those unknown to it come last."""
+    order = {**GROUPS, "extra": EXTRA, "other": tuple(n for n in names if n not in _KNOWN)}
+    present = set(names)
+    grouped = {group: [name for name in members if name in present] for group, members in order.items()}
+    return {group: list(dict.fromkeys(members)) for group, members in grouped.items() if members}
+
+
+_KNOWN = {name for members in GROUPS.values() for name in members} | set(EXTRA)

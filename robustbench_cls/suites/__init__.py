@@ -1,0 +1,1 @@
+"""Which conditions, which images, which label space; one file a suite."""

@@ -1,0 +1,90 @@
+"""How each architecture family is optimised unless a recipe or `--set` says otherwise."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields, replace
+
+from robustbench_cls.core.discovery import did_you_mean
+from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.recipe import Recipe, Regimen, Setting
+
+REGIMENS: dict[str, Regimen] = {
+    "resnet": Regimen(),
+    "efficientnet": Regimen(
+        optimizer="rmsproptf", lr=0.016, weight_decay=1e-5, label_smoothing=0.1, drop_path=0.2, epochs=300
+    ),
+    "vit": Regimen(
+        optimizer="adamw",
+        lr=5e-4,
+        lr_batch_size=512,
+        weight_decay=0.05,
+        label_smoothing=0.1,
+        drop_path=0.1,
+        clip_grad=1.0,
+        epochs=300,
+    ),
+}
+"""Sources: torchvision's references (ResNet, with a cosine schedule), timm's EfficientNet-B0 training at the
+same rate per image (0.048 at 768), facebookresearch/deit for ViT."""
+
+
+def settle(
+    recipe: Recipe, family: str, overrides: Mapping[str, str]
+) -> tuple[Regimen, dict[str, Setting]]:
+    """Regimen and recipe settings after the family, the recipe and the user had their say.
+
+    Args:
+        recipe: its regimen for every family (`""`) and for this one, and its settings' defaults.
+        family: a key of `REGIMENS`.
+        overrides: `--set` values as text; each is read by the type of what it replaces.
+
+    Raises:
+        UserError: a name that neither regimen nor recipe has, or a value of another type or out of range.
+    """
+    regimen = REGIMENS[family]
+    for key in ("", family):
+        regimen = replace(regimen, **dict(recipe.regimen.get(key, {})))  # type: ignore[arg-type]
+    settings = dict(recipe.settings)
+    known = {**asdict(regimen), **settings}
+    for name, text in overrides.items():
+        if name not in known:
+            raise UserError(f"Recipe '{recipe.name}' has no setting '{name}'. {did_you_mean(name, known)}")
+        value = typed(name, text, known[name])
+        if name in settings:
+            settings[name] = value
+        else:
+            regimen = replace(regimen, **{name: value})  # type: ignore[arg-type]
+    check(regimen)
+    return regimen, settings
+
+
+def typed(name: str, text: str, like: Setting) -> Setting:
+    """`text` as a value of the type of `like`.
+
+    Raises:
+        UserError: it is none.
+    """
+    kind = type(like)
+    if kind is bool:
+        if text.lower() not in {"true", "false"}:
+            raise UserError(f"--set {name} takes true or false, got '{text}'.")
+        return text.lower() == "true"
+    try:
+        return kind(text)
+    except ValueError:
+        raise UserError(f"--set {name} takes a value of type {kind.__name__} such as {like}, got '{text}'.") from None
+
+
+def check(regimen: Regimen) -> None:
+    """Refuse values that can't be trained with.
+
+    Raises:
+        UserError: names the value and its range.
+    """
+    at_least = {"epochs": 1, "batch_size": 1, "lr_batch_size": 1}
+    for field in fields(regimen):
+        value = getattr(regimen, field.name)
+        if isinstance(value, (int, float)) and not value >= at_least.get(field.name, 0):
+            raise UserError(f"--set {field.name} must be at least {at_least.get(field.name, 0)}, got {value}.")
+    for name in ("label_smoothing", "crop_scale_min", "drop_path"):
+        if not getattr(regimen, name) <= 1:
+            raise UserError(f"--set {name} must lie in 0..1, got {getattr(regimen, name)}.")
