@@ -32,6 +32,10 @@ def _rows(kind: str) -> list[dict[str, str]]:
 
     if kind == "corruptions":
         return [{"name": c.name, "title": c.group, "source": c.source} for c in all_corruptions().values()]
-    nouns: dict[str, type[Suite] | type[Recipe] | type[Metric]] = {"suites": Suite, "recipes": Recipe, "metrics": Metric}
+    nouns: dict[str, type[Suite] | type[Recipe] | type[Metric]] = {
+        "suites": Suite,
+        "recipes": Recipe,
+        "metrics": Metric,
+    }
     found = discover(f"robustbench_cls.{kind}", nouns[kind])
     return [{"name": item.name, "title": item.title, "source": item.source} for item in found.values()]

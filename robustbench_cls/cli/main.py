@@ -10,7 +10,6 @@ from robustbench_cls import cli
 from robustbench_cls.core.discovery import did_you_mean
 from robustbench_cls.core.errors import UserError
 
-
 NOT_VERBS = {"main", "output"}
 
 
@@ -63,3 +62,7 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("\nStopped. What was finished is stored; start the same command again to go on.", err=True)
         sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

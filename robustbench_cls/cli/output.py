@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from robustbench_cls.core.errors import UserError
+
 if TYPE_CHECKING:
     from robustbench_cls.evaluation.store import StoredRun
 
@@ -29,3 +31,15 @@ def print_scores(runs: "Sequence[StoredRun]", *, as_json: bool) -> None:
             click.echo(f"  note: {note}")
     folders = " ".join(dict.fromkeys(str(run.folder.parent) for run in runs))
     click.echo(f"\nNext: robust report {folders} --out reports/page.html")
+
+
+def pairs(texts: "Sequence[str]") -> dict[str, str]:
+    """`key=value` texts as a mapping.
+
+    Raises:
+        UserError: one without `=`.
+    """
+    for text in texts:
+        if "=" not in text:
+            raise UserError(f"--set takes KEY=VALUE, got '{text}'.")
+    return dict(text.split("=", 1) for text in texts)

@@ -23,7 +23,9 @@ class Named(Interface):
     """Anything with a name to look it up by."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What it is called."""
+        ...
 
 
 N = TypeVar("N", bound=Named)
@@ -81,7 +83,7 @@ def load_file(path: Path, kind: type[N], word: str) -> N:
         raise UserError(f"{path} is not a Python file; a {word} of your own ends in .py.")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    found = [value for value in vars(module).values() if isinstance(value, kind)]
+    found: list[N] = [value for value in vars(module).values() if isinstance(value, kind)]
     if len(found) != 1:
         raise UserError(f"{path} must define exactly one {kind.__name__}, found {len(found)}.")
     return found[0]

@@ -8,5 +8,5 @@ class UserError(Exception):
     """
 
 
-class NotApplicable(UserError):
+class NotApplicable(UserError):  # noqa: N818 - it reads as what it says
     """A metric has no meaning for these predictions; the message says why and what to use instead."""

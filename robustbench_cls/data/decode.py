@@ -26,7 +26,7 @@ def decode_rgb(data: bytes, name: str) -> Image.Image:
         UserError: truncated, no image at all, or of a floating-point mode.
     """
     try:
-        image = Image.open(io.BytesIO(data))
+        image: Image.Image = Image.open(io.BytesIO(data))
         image.load()
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(f"{name} is not a readable image ({error}). Fetch it again, or delete it.") from error

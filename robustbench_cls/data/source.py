@@ -140,8 +140,9 @@ def _columns(file: Path) -> tuple[str, str]:
 
 
 def _hugging_face_reader(path: Path, split: str, image_key: str, label_key: str) -> Any:
-    import datasets
     from timm.data import create_dataset
+
+    import datasets
 
     datasets.disable_progress_bars()
     logging.getLogger("datasets").setLevel(logging.ERROR)

@@ -4,20 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tqdm import tqdm
-
 from robustbench_cls.core.discovery import find
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.files import RUNS
+from robustbench_cls.core.progress import progress_bar
 from robustbench_cls.core.suite import Suite
 from robustbench_cls.core.versions import versions
 from robustbench_cls.data.batches import default_workers
 from robustbench_cls.evaluation.loop import measure
-from robustbench_cls.evaluation.plan import Plan, plan, protocol_text
+from robustbench_cls.evaluation.plan import Plan, plan
 from robustbench_cls.evaluation.store import StoredRun, open_run
 from robustbench_cls.models.classifier import Classifier
 from robustbench_cls.models.load import load_classifier
-
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,9 @@ class EvaluationOptions:
 
 
 def evaluate(
-    model: str | Path | Classifier, suites: str | Suite | Sequence[str | Suite], options: EvaluationOptions | None = None
+    model: str | Path | Classifier,
+    suites: str | Suite | Sequence[str | Suite],
+    options: EvaluationOptions | None = None,
 ) -> list[StoredRun]:
     """Measure a classifier on suites and store the per-image results.
 
@@ -58,7 +58,9 @@ def evaluate(
     """
     options = options or EvaluationOptions()
     if options.limit < 0 or options.batch_size < 1:
-        raise UserError(f"--limit must be 0 or more and --batch-size 1 or more, got {options.limit}, {options.batch_size}.")
+        raise UserError(
+            f"--limit must be 0 or more and --batch-size 1 or more, got {options.limit}, {options.batch_size}."
+        )
     classifier = model if isinstance(model, Classifier) else load_classifier(model)
     named = [suites] if isinstance(suites, (str, Suite)) else list(suites)
     chosen = [s if isinstance(s, Suite) else find(s, "robustbench_cls.suites", Suite, "suite") for s in named]
@@ -96,7 +98,7 @@ def _measure_missing(suite_plan: Plan, run: StoredRun, classifier: Classifier, o
     total = sum(len(part.source) for part in suite_plan.parts)
     left = sum(len(part.source) for part in parts)
     label = f"{classifier.name} on {suite_plan.suite.name}"
-    with tqdm(total=total, initial=total - left, desc=label, unit="img", disable=not options.progress) as bar:
+    with progress_bar(total, total - left, label, show=options.progress) as bar:
         workers = default_workers() if options.workers is None else options.workers
         if parts:
             measure(

@@ -16,5 +16,7 @@ def headline(run: StoredRun, scores: list[Score]) -> list[Score]:
     clean = [s for s in scores if s.condition == "clean" and s.metric == "top1_accuracy"]
     if wide:
         return clean + wide
-    shown = {"top1_accuracy", "top5_accuracy"} | ({"head_top1_accuracy"} if run.identity.label_space != "head" else set())
+    shown = {"top1_accuracy", "top5_accuracy"} | (
+        {"head_top1_accuracy"} if run.identity.label_space != "head" else set()
+    )
     return [s for s in scores if s.metric in shown and not s.severity]

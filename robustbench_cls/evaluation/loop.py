@@ -69,7 +69,7 @@ def columns(
     top_B5 = log_BK.topk(min(5, log_BK.shape[1]), dim=1).indices
     brier_B = probabilities_BK.square().sum(dim=1) - 2 * own_B.exp() + 1
     head_B = logits_BC.argmax(dim=1)
-    return pd.DataFrame(
+    frame: pd.DataFrame = pd.DataFrame(
         {
             "image_id": list(ids),
             "label": labels_B.numpy(),
@@ -83,6 +83,7 @@ def columns(
             "head_correct": (head_B == labels_B).numpy(),
         }
     )
+    return frame
 
 
 def _check_finite(logits_BC: torch.Tensor, ids: tuple[str, ...], part: Part) -> None:

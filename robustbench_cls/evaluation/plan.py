@@ -148,8 +148,11 @@ def _class_notes(
         return ()
     return (
         f"{len(shown)} of the {len(names)} classes that compete have images"
-        + (f"; {len(source.class_names) - len(shown)} folders of other classes are left out" if len(shown) < len(
-            source.class_names) else ""),
+        + (
+            f"; {len(source.class_names) - len(shown)} folders of other classes are left out"
+            if len(shown) < len(source.class_names)
+            else ""
+        ),
     )
 
 
@@ -199,17 +202,3 @@ def _identity(
         seed=seed,
         precision=precision,
     )
-
-
-def corrupted_conditions(suite: Suite) -> list[str]:
-    """The corruptions of a suite, once each."""
-    return list(dict.fromkeys(c.name for c in suite.conditions if c.severity))
-
-
-def protocol_text(protocol: Protocol) -> str:
-    """The protocol in a short line for people."""
-    steps = [f"resize {protocol.resize}"] if protocol.resize else []
-    steps += [f"crop {protocol.crop}"] if protocol.crop else []
-    steps += [str(protocol.interpolation), f"images {protocol.images}"]
-    steps += [f"JPEG {protocol.jpeg_quality}"] if protocol.jpeg_quality else []
-    return ", ".join(steps) + f" -> {protocol.input_size} px"

@@ -84,7 +84,8 @@ class StoredRun:
             raise UserError(f"{path} can't be read ({error}). Delete it and start the evaluation again.") from error
         if (table.schema.metadata or {}).get(_IDENTITY_KEY) != self.identity.digest().encode():
             raise UserError(f"{path} belongs to another run than {self.folder / MANIFEST}. Move it away.")
-        return table.to_pandas()
+        frame: pd.DataFrame = table.to_pandas()
+        return frame
 
     def predictions(self) -> Predictions:
         """All results stored so far, the reference apart."""
@@ -146,7 +147,9 @@ def read_run(folder: Path) -> StoredRun:
             provenance=content["provenance"],
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{manifest} is not a run of this program ({error}). Evaluate again into another --out.") from error
+        raise UserError(
+            f"{manifest} is not a run of this program ({error}). Evaluate again into another --out."
+        ) from error
 
 
 def find_runs(path: Path) -> list[StoredRun]:
@@ -159,5 +162,3 @@ def find_runs(path: Path) -> list[StoredRun]:
     if not manifests:
         raise UserError(f"No results in {path}: expected a folder that `robust eval --out` wrote.")
     return [read_run(manifest.parent) for manifest in manifests]
-
-

@@ -63,9 +63,7 @@ def corruption_errors(
     return 100.0 * sums / [sum(known[str(name)]) for name in sums.index]
 
 
-def mean_corruption_error(
-    errors: "pd.DataFrame", baseline: Mapping[str, tuple[float, ...]] | None = None
-) -> float:
+def mean_corruption_error(errors: "pd.DataFrame", baseline: Mapping[str, tuple[float, ...]] | None = None) -> float:
     """Mean corruption error mCE in percent: the mean of CE over the 15 corruptions of ImageNet-C.
 
     Rows of the four extra corruptions are left out, as in the published numbers.
@@ -104,7 +102,8 @@ def errors_by_condition(predictions: Predictions) -> "pd.DataFrame":
     """The table that CE is computed from: `corruption`, `severity`, `error`."""
     correct = predictions.frame.groupby(["condition", "severity"], sort=False)["correct"].mean()
     table = (1.0 - correct).rename("error").reset_index()
-    return table.rename(columns={"condition": "corruption"})
+    renamed: pd.DataFrame = table.rename(columns={"condition": "corruption"})
+    return renamed
 
 
 def require_imagenet(predictions: Predictions, metric: str) -> None:

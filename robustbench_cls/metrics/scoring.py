@@ -39,8 +39,9 @@ def _parts(metric: Metric, predictions: Predictions) -> Iterator[tuple[str, int,
     frame = predictions.frame
     if metric.scope == "condition":
         for source in (predictions.reference, frame):
-            for (condition, severity), rows in source.groupby(["condition", "severity"], sort=False):
-                yield str(condition), int(severity), replace(predictions, frame=rows)
+            for _, rows in source.groupby(["condition", "severity"], sort=False):
+                first = rows.iloc[0]
+                yield str(first["condition"]), int(first["severity"]), replace(predictions, frame=rows)
         return
     corrupted = frame[frame["severity"].isin(SEVERITIES)]
     if corrupted.empty:

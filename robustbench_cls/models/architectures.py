@@ -56,15 +56,22 @@ def preprocessing_of(network: nn.Module, input_size: int = 0) -> Preprocessing:
     """
     config = resolve_data_config({}, model=network)
     if config["crop_mode"] != "center":
-        raise UserError(f"This model's preprocessing has crop mode '{config['crop_mode']}'; only 'center' is supported.")
+        raise UserError(
+            f"This model's preprocessing has crop mode '{config['crop_mode']}'; only 'center' is supported."
+        )
     size = input_size or int(config["input_size"][-1])
     resize = int(size / config["crop_pct"]) if size >= SMALL_INPUT else size
     return Preprocessing(size, resize, str(config["interpolation"]), tuple(config["mean"]), tuple(config["std"]))
 
 
-def family_of(network: nn.Module) -> str:
-    """`vit`, `efficientnet` or `resnet`: whose regimen fits this network, by timm's module; else `resnet`."""
-    module = type(network).__module__.rpartition(".")[2]
+def family_of(architecture: str) -> str:
+    """`vit`, `efficientnet` or `resnet`: whose regimen fits, by the timm module that defines it; else `resnet`.
+
+    Raises:
+        UserError: timm has no such model.
+    """
+    check_architecture(architecture)
+    module = timm.models.model_entrypoint(architecture.partition(".")[0]).__module__.rpartition(".")[2]
     if "efficientnet" in module or "mobilenet" in module:
         return "efficientnet"
     transformers = ("vision_transformer", "deit", "beit", "eva", "swin", "cait", "xcit", "levit", "maxxvit")

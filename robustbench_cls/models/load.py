@@ -76,7 +76,7 @@ def load_classifier(
     return _from_timm(str(model), weights, ordered_match, class_names, chosen)
 
 
-def _ready(network: nn.Module, device: torch.device) -> nn.Module:
+def ready(network: nn.Module, device: torch.device) -> nn.Module:
     """On the device, in evaluation mode, channels last: convolutions are up to twice as fast so."""
     on_device: nn.Module = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return on_device.eval()
@@ -96,7 +96,7 @@ def _own(path: Path, device: torch.device) -> Classifier:
         "epoch": about.epoch,
         "training_versions": dict(about.versions),
     }
-    network = _ready(network, device)
+    network = ready(network, device)
     digest = weights_sha256(network)
     return Classifier(about.name, network, about.class_names, about.preprocessing, digest, device, provenance)
 
@@ -109,7 +109,7 @@ def _from_timm(
         network, source = _published(name, len(class_names)), "timm"
     else:
         network, source = _foreign(name, weights, ordered_match, len(class_names)), str(weights)
-    network = _ready(network, device)
+    network = ready(network, device)
     names = class_names or _imagenet_names(network, name)
     provenance = {"architecture": name, "recipe": "", "weights": source}
     return Classifier(name, network, names, preprocessing_of(network), weights_sha256(network), device, provenance)

@@ -22,8 +22,8 @@ from robustbench_cls.models.classifier import Classifier
 from robustbench_cls.training.images import seed_everything
 
 Mix: TypeAlias = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
-Advance: TypeAlias = Callable[[int, float], object]
-"""Called after each step with its number of images and its loss."""
+Advance: TypeAlias = Callable[[int], object]
+"""Called after each step with its number of images."""
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -95,13 +95,15 @@ def make_trainer(
             sched=regimen.schedule,
             num_epochs=regimen.epochs,
             decay_epochs=regimen.epochs / 3,
-            warmup_epochs=min(regimen.warmup_epochs, regimen.epochs / 4),  # type: ignore[arg-type]
+            warmup_epochs=min(regimen.warmup_epochs, regimen.epochs / 4),
             warmup_lr=lr / 100,
             step_on_epochs=False,
             updates_per_epoch=steps,
         )
     except (AssertionError, ValueError, TypeError, RuntimeError) as error:
-        raise UserError(f"timm can't make optimizer '{regimen.optimizer}' with '{regimen.schedule}': {error}") from error
+        raise UserError(
+            f"timm can't make optimizer '{regimen.optimizer}' with '{regimen.schedule}': {error}"
+        ) from error
     device = classifier.device.type
     scaler = torch.amp.GradScaler(device, enabled=precision == torch.float16)
     return Trainer(classifier, regimen, optimizer, scheduler, scaler, precision, mix, steps, seed)
@@ -130,7 +132,7 @@ def train_epoch(
             )
         total += loss * len(labels_B)
         count += len(labels_B)
-        advance(len(labels_B), loss)
+        advance(len(labels_B))
     return total / count
 
 

@@ -27,9 +27,7 @@ REGIMENS: dict[str, Regimen] = {
 same rate per image (0.048 at 768), facebookresearch/deit for ViT."""
 
 
-def settle(
-    recipe: Recipe, family: str, overrides: Mapping[str, str]
-) -> tuple[Regimen, dict[str, Setting]]:
+def settle(recipe: Recipe, family: str, overrides: Mapping[str, str]) -> tuple[Regimen, dict[str, Setting]]:
     """Regimen and recipe settings after the family, the recipe and the user had their say.
 
     Args:

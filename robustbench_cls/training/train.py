@@ -2,18 +2,20 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from tqdm import tqdm
+import torch
+from torch.utils.data import DataLoader
 
 from robustbench_cls.core.discovery import find
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.files import RUNS, atomic
 from robustbench_cls.core.keys import Key
-from robustbench_cls.core.recipe import Recipe, Regimen, Setting
+from robustbench_cls.core.progress import progress_bar
+from robustbench_cls.core.recipe import Recipe
 from robustbench_cls.core.versions import versions
 from robustbench_cls.data.batches import default_workers
 from robustbench_cls.data.label_spaces import to_head
@@ -23,7 +25,7 @@ from robustbench_cls.models.architectures import create_network, family_of, prep
 from robustbench_cls.models.checkpoint import About, read_checkpoint, save
 from robustbench_cls.models.classifier import Classifier
 from robustbench_cls.models.load import pick_device, ready
-from robustbench_cls.training.images import make_mix, seed_everything, training_loader
+from robustbench_cls.training.images import EpochOrder, make_mix, seed_everything, training_loader
 from robustbench_cls.training.log import write_log
 from robustbench_cls.training.loop import Trainer, make_trainer, pick_precision, train_epoch, validate
 from robustbench_cls.training.regimens import settle
@@ -64,23 +66,69 @@ def train(model: str, recipe: str | Recipe, options: TrainingOptions | None = No
     """
     options = options or TrainingOptions()
     chosen = recipe if isinstance(recipe, Recipe) else find(recipe, "robustbench_cls.recipes", Recipe, "recipe")
-    root = options.data or DEFAULT_TRAIN
-    training, validation = _sources(root)
-    seed_everything(Key.of("init", options.seed))
-    network = create_network(model, len(training.class_names), 0)
-    regimen, settings = settle(chosen, family_of(network), options.overrides)
-    seed_everything(Key.of("init", options.seed))
-    network = create_network(model, len(training.class_names), regimen.input_size, drop_path=regimen.drop_path)
+    training, validation = _sources(options.data or DEFAULT_TRAIN)
+    workers = default_workers() if options.workers is None else options.workers
+    classifier, about, trainer, loader, order = _prepare(model, chosen, training, options, workers)
+    out = options.out or RUNS / about.name
+    about, history = _resume(out, about, trainer)
+    epochs, images = trainer.regimen.epochs, len(loader) * trainer.regimen.batch_size
+    with progress_bar(epochs * images, about.epoch * images, about.name, show=options.progress) as bar:
+        for epoch in range(about.epoch, epochs):
+            order.epoch = epoch
+            bar.set_description(f"{about.name}, epoch {epoch + 1}/{epochs}")
+            started = time.perf_counter()
+            loss = train_epoch(trainer, loader, epoch, bar.update)
+            rate = images / (time.perf_counter() - started)
+            top1 = validate(classifier, validation, 2 * trainer.regimen.batch_size, workers)
+            bar.set_postfix_str(f"loss {loss:.3f}, val {100 * top1:.1f} %")
+            history.append(
+                {
+                    "epoch": epoch + 1,
+                    "lr": trainer.optimizer.param_groups[0]["lr"],
+                    "train_loss": loss,
+                    "val_top1_accuracy": top1,
+                    "images_per_second": rate,
+                }
+            )
+            about = replace(about, epoch=epoch + 1, top1_accuracy=top1)
+            _store(out, about, trainer, history)
+    return out / "best.pt"
+
+
+def _sources(root: Path) -> tuple[ImageSource, ImageSource]:
+    """Training and validation images, both labelled by the training classes."""
+    training = open_split(root, "train")
+    if len(training.class_names) < 2:
+        raise UserError(f"{training.path} has {len(training.class_names)} class; a classifier needs at least two.")
+    path = Path(training.path)
+    empty = [folder.name for folder in path.iterdir() if folder.is_dir() and folder.name not in training.class_names]
+    if empty and path != root:
+        raise UserError(
+            f"{path} has class folders without images ({', '.join(sorted(empty)[:5])}). Fill or delete them."
+        )
+    validation = open_split(root, "val")
+    mapping = to_head(validation.class_names, training.class_names, validation.path)
+    return training, replace(validation, labels_N=mapping[validation.labels_N])
+
+
+def _prepare(
+    model: str, recipe: Recipe, training: ImageSource, options: TrainingOptions, workers: int
+) -> tuple[Classifier, About, Trainer, "DataLoader[tuple[torch.Tensor, int]]", EpochOrder]:
+    """Everything at its first step."""
+    classes = len(training.class_names)
+    regimen, settings = settle(recipe, family_of(model), options.overrides)
     device = pick_device(options.device)
     precision = pick_precision(options.precision, device)
+    seed_everything(Key.of("init", options.seed))
+    network = create_network(model, classes, regimen.input_size, drop_path=regimen.drop_path)
     about = About(
-        name=f"{model}-{chosen.name}-s{options.seed}",
+        name=f"{model}-{recipe.name}-s{options.seed}",
         architecture=model,
         class_names=training.class_names,
         preprocessing=preprocessing_of(network, regimen.input_size),
-        recipe=chosen.name,
+        recipe=recipe.name,
         settings={**asdict(regimen), **settings, "precision": str(precision).removeprefix("torch.")},
-        overlaps=chosen.overlaps,
+        overlaps=recipe.overlaps,
         data_fingerprint=training.fingerprint,
         seed=options.seed,
         epoch=0,
@@ -88,35 +136,51 @@ def train(model: str, recipe: str | Recipe, options: TrainingOptions | None = No
         versions=versions(),
     )
     classifier = Classifier(about.name, ready(network, device), about.class_names, about.preprocessing, "", device)
-    workers = default_workers() if options.workers is None else options.workers
-    loader, order = training_loader(training, chosen, regimen, settings, about.preprocessing, options.seed, workers)
-    mix = make_mix(chosen, settings, len(training.class_names))
-    trainer = make_trainer(classifier, regimen, mix, precision, len(loader), options.seed)
-    out = options.out or RUNS / about.name
-    about, history = _resume(out, about, trainer)
-    with tqdm(
-        total=regimen.epochs * len(loader) * regimen.batch_size,
-        initial=about.epoch * len(loader) * regimen.batch_size,
-        desc=about.name,
-        unit="img",
-        disable=not options.progress,
-    ) as bar:
-        for epoch in range(about.epoch, regimen.epochs):
-            order.epoch = epoch
-            started = time.perf_counter()
-            bar.set_description(f"{about.name} epoch {epoch + 1}/{regimen.epochs}")
-            loss = train_epoch(trainer, loader, epoch, lambda count, _: bar.update(count))
-            seconds = time.perf_counter() - started
-            top1 = validate(classifier, validation, 2 * regimen.batch_size, workers)
-            bar.set_postfix(loss=f"{loss:.3f}", val=f"{100 * top1:.1f}%")
-            row = {
-                "epoch": epoch + 1,
-                "lr": trainer.optimizer.param_groups[0]["lr"],
-                "train_loss": loss,
-                "val_top1_accuracy": top1,
-                "images_per_second": len(loader) * regimen.batch_size / seconds,
-            }
-            history.append(row)
-            about = replace(about, epoch=epoch + 1, top1_accuracy=top1)
-            _store(out, about, trainer, history)
-    return out / "best.pt"
+    loader, order = training_loader(training, recipe, regimen, settings, about.preprocessing, options.seed, workers)
+    mix = make_mix(recipe, settings, classes)
+    return (
+        classifier,
+        about,
+        make_trainer(classifier, regimen, mix, precision, len(loader), options.seed),
+        loader,
+        order,
+    )
+
+
+def _resume(out: Path, about: About, trainer: Trainer) -> tuple[About, list[dict[str, float]]]:
+    """Where an earlier start of the same run stopped, or the beginning.
+
+    Raises:
+        UserError: the folder holds another run; the message says what differs.
+    """
+    last = out / "last.pt"
+    if not last.exists():
+        return about, []
+    stored, weights, state = read_checkpoint(last)
+    same = replace(stored, epoch=about.epoch, top1_accuracy=about.top1_accuracy, versions=about.versions)
+    differs = [f.name for f in fields(About) if getattr(same, f.name) != getattr(about, f.name)]
+    if differs:
+        shown = "; ".join(f"{name}: {_changed(getattr(same, name), getattr(about, name))}" for name in differs)
+        raise UserError(f"{out} holds another training ({shown}). Choose another --out, or delete it.")
+    trainer.classifier.network.load_state_dict(weights)
+    trainer.load_state(state)
+    return stored, list(state["history"])
+
+
+def _changed(stored: Any, asked: Any) -> str:
+    """`stored != asked`, of mappings only what differs."""
+    if not isinstance(stored, Mapping):
+        return f"{str(stored)[:60]} != {str(asked)[:60]}"
+    keys = [key for key in {**stored, **asked} if stored.get(key) != asked.get(key)]
+    return ", ".join(f"{key} {stored.get(key)} != {asked.get(key)}" for key in keys)
+
+
+def _store(out: Path, about: About, trainer: Trainer, history: list[dict[str, float]]) -> None:
+    """The log, `best.pt` where this epoch is the best, and last of all `last.pt`, from which a run goes on."""
+    weights = trainer.classifier.network.state_dict()
+    write_log(out, history)
+    if about.top1_accuracy > max((row["val_top1_accuracy"] for row in history[:-1]), default=-1.0):
+        with atomic(out / "best.pt") as temporary:
+            save(temporary, about, weights, {})
+    with atomic(out / "last.pt") as temporary:
+        save(temporary, about, weights, {**trainer.state(), "history": history})

@@ -1,0 +1,55 @@
+"""`robust train`."""
+
+from pathlib import Path
+
+import click
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command(epilog="Example: robust train --recipe cutmix --model resnet18 --data DIR --set epochs=30")
+@click.option(
+    "--recipe", default="baseline", show_default=True, help="Recipe name or .py file; see robust list recipes."
+)
+@click.option("--model", default="resnet50", show_default=True, help="Any timm classifier.")
+@click.option("--data", type=PATH, help="Root with train/ and val/ (folders or parquet). Default: datasets/imagenet.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting, e.g. --set epochs=4.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--precision", default="auto", show_default=True, help="auto, float32, bfloat16 or float16.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps, ...")
+@click.option("--workers", type=int, help="Loading processes. Default: one a core.")
+@click.option("--out", type=PATH, help="Folder of the run. Default: reports/runs/<model>-<recipe>-s<seed>.")
+def command(
+    recipe: str,
+    model: str,
+    data: Path | None,
+    overrides: tuple[str, ...],
+    seed: int,
+    precision: str,
+    device: str,
+    workers: int | None,
+    out: Path | None,
+) -> None:
+    """Train a classifier under a recipe; started again, it goes on after the last whole epoch.
+
+    Writes best.pt, last.pt, log.csv and curves.png.
+    """
+    from robustbench_cls.core.discovery import find
+    from robustbench_cls.core.recipe import Recipe
+
+    chosen = find(recipe, "robustbench_cls.recipes", Recipe, "recipe")
+    from robustbench_cls.cli.output import pairs
+    from robustbench_cls.training.train import TrainingOptions, train
+
+    options = TrainingOptions(
+        data=data,
+        overrides=pairs(overrides),
+        seed=seed,
+        precision=precision,
+        out=out,
+        device=device,
+        workers=workers,
+    )
+    best = train(model, chosen, options)
+    where = f" --data {data}" if data else ""
+    click.echo(f"\nNext: robust eval --suite imagenet --suite imagenet-c{where} {best}")
