@@ -32,10 +32,8 @@ def _rows(kind: str) -> list[dict[str, str]]:
 
     if kind == "corruptions":
         return [{"name": c.name, "title": c.group, "source": c.source} for c in all_corruptions().values()]
-    nouns: dict[str, type[Suite] | type[Recipe] | type[Metric]] = {
-        "suites": Suite,
-        "recipes": Recipe,
-        "metrics": Metric,
-    }
-    found = discover(f"robustbench_cls.{kind}", nouns[kind])
-    return [{"name": item.name, "title": item.title, "source": item.source} for item in found.values()]
+    suites = discover("robustbench_cls.suites", Suite) if kind == "suites" else {}
+    recipes = discover("robustbench_cls.recipes", Recipe) if kind == "recipes" else {}
+    metrics = discover("robustbench_cls.metrics", Metric) if kind == "metrics" else {}
+    found = [*suites.values(), *recipes.values(), *metrics.values()]
+    return [{"name": item.name, "title": item.title, "source": item.source} for item in found]

@@ -39,15 +39,15 @@ def _instances(module: ModuleType, kind: type[N]) -> list[N]:
 
 
 @cache
+def _modules(package: str) -> tuple[ModuleType, ...]:
+    root = importlib.import_module(package)
+    return tuple(importlib.import_module(f"{package}.{info.name}") for info in pkgutil.iter_modules(root.__path__))
+
+
 def discover(package: str, kind: type[N]) -> dict[str, N]:
     """Every instance of `kind` in the modules of `package`, by name, in alphabetical order."""
-    root = importlib.import_module(package)
-    found: dict[str, N] = {}
-    for info in pkgutil.iter_modules(root.__path__):
-        module = importlib.import_module(f"{package}.{info.name}")
-        for instance in _instances(module, kind):
-            found[instance.name] = instance
-    return dict(sorted(found.items()))
+    found = [instance for module in _modules(package) for instance in _instances(module, kind)]
+    return {instance.name: instance for instance in sorted(found, key=lambda instance: instance.name)}
 
 
 def did_you_mean(name: str, options: Iterable[str]) -> str:

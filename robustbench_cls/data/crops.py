@@ -3,8 +3,7 @@
 import numpy as np
 from PIL import Image
 from torchvision.transforms import InterpolationMode
-from torchvision.transforms.functional import center_crop
-from torchvision.transforms.functional import resize as resized
+from torchvision.transforms.functional import center_crop, resize
 
 from robustbench_cls.core.corruption import UInt8Image
 from robustbench_cls.core.errors import UserError
@@ -31,7 +30,7 @@ def crop(image: Image.Image, protocol: Protocol) -> UInt8Image:
         uint8 HW3, a fresh array.
     """
     if protocol.resize:
-        image = resized(image, [protocol.resize], interpolation_mode(protocol.interpolation or "bilinear"))
+        image = resize(image, [protocol.resize], interpolation_mode(protocol.interpolation or "bilinear"))
     if protocol.crop:
         image = center_crop(image, [protocol.crop, protocol.crop])
     return np.array(image, dtype=np.uint8)
@@ -41,5 +40,5 @@ def fit(image_HW3: UInt8Image, size: int, interpolation: str) -> UInt8Image:
     """The whole image at the model's input size; itself where it already has it."""
     if image_HW3.shape[:2] == (size, size):
         return image_HW3
-    resized = resized(Image.fromarray(image_HW3), [size, size], interpolation_mode(interpolation))
-    return np.array(resized, dtype=np.uint8)
+    scaled = resize(Image.fromarray(image_HW3), [size, size], interpolation_mode(interpolation))
+    return np.array(scaled, dtype=np.uint8)
