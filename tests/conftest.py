@@ -1,0 +1,61 @@
+"""Real images and folders shared by the tests."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real data beside the checkout."""
+    if not SHARED.is_dir():
+        pytest.skip("needs the folder of real data beside the checkout (../shared), which is not here")
+    return SHARED
+
+
+def draw(seed: int, label: int, size: int = 40) -> Image.Image:
+    """A noisy square whose colour tells its class."""
+    rng = np.random.default_rng([seed, label])
+    pixels = rng.integers(0, 90, (size, size, 3))
+    pixels[8:-8, 8:-8, label % 3] += 130
+    return Image.fromarray(pixels.astype(np.uint8))
+
+
+@pytest.fixture(scope="session")
+def make_folder() -> Callable[..., Path]:
+    """A function that writes a class folder tree and gives its path."""
+
+    def make(root: Path, classes: tuple[str, ...] = ("cat", "dog", "owl"), count: int = 4, seed: int = 0) -> Path:
+        for label, name in enumerate(classes):
+            (root / name).mkdir(parents=True)
+            for i in range(count):
+                draw(seed * 1000 + i, label).save(root / name / f"{i}.png")
+        return root
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def toy(tmp_path_factory: pytest.TempPathFactory, make_folder: Callable[..., Path]) -> Path:
+    """A data set's root of three classes with train, val, a and stylized."""
+    root = tmp_path_factory.mktemp("toy")
+    for seed, (split, count) in enumerate({"train": 12, "val": 4, "a": 2, "stylized": 4}.items()):
+        make_folder(root / split, count=count, seed=seed)
+    return root
+
+
+@pytest.fixture(scope="session")
+def toy_checkpoint(toy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`best.pt` of one epoch on the toy data."""
+    from robustbench_cls.training.train import TrainingOptions, train
+
+    overrides = {"epochs": "1", "batch_size": "12", "input_size": "32"}
+    out = tmp_path_factory.mktemp("toy-run")
+    return train(
+        "test_resnet", "baseline", TrainingOptions(data=toy, overrides=overrides, out=out, workers=0, progress=False)
+    )

@@ -1,0 +1,48 @@
+from pathlib import Path
+
+import pytest
+
+from robustbench_cls.core.discovery import discover, find, pick
+from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.recipe import Recipe
+from robustbench_cls.core.suite import Suite
+
+OWN_RECIPE = """
+from robustbench_cls.core.recipe import Recipe
+MINE = Recipe(name="mine", title="Mine", source="https://example.org/paper")
+"""
+
+
+def test_a_file_is_its_own_registration() -> None:
+    found = discover("robustbench_cls.suites", Suite)
+    files = Path(__file__).parents[2] / "robustbench_cls" / "suites"
+    assert {name.replace("-", "_") for name in found} == {p.stem for p in files.glob("*.py")} - {"__init__"}
+
+
+def test_a_close_name_is_offered() -> None:
+    with pytest.raises(UserError, match=r"Unknown recipe 'cutmx'\. Did you mean cutmix\?"):
+        pick("cutmx", discover("robustbench_cls.recipes", Recipe), "recipe")
+
+
+def test_all_names_are_offered_where_none_is_close() -> None:
+    with pytest.raises(UserError, match="Known: autoaugment, baseline, cutmix"):
+        pick("zzzzzz", discover("robustbench_cls.recipes", Recipe), "recipe")
+
+
+def test_a_file_of_the_users_own(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(OWN_RECIPE)
+    assert find(str(path), "robustbench_cls.recipes", Recipe, "recipe").name == "mine"
+
+
+@pytest.mark.parametrize("text", ["", OWN_RECIPE + OWN_RECIPE.replace("MINE", "YOURS")])
+def test_a_file_with_none_or_two(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(text)
+    with pytest.raises(UserError, match="must define exactly one Recipe"):
+        find(str(path), "robustbench_cls.recipes", Recipe, "recipe")
+
+
+def test_a_missing_file() -> None:
+    with pytest.raises(UserError, match=r"no recipe file gone\.py"):
+        find("gone.py", "robustbench_cls.recipes", Recipe, "recipe")

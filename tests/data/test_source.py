@@ -1,0 +1,87 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robustbench_cls.core.errors import UserError
+from robustbench_cls.data.locate import open_split
+from robustbench_cls.data.source import open_source
+
+
+def test_a_class_folder_tree(toy: Path) -> None:
+    source = open_source(toy / "val")
+    assert source.class_names == ("cat", "dog", "owl")
+    assert source.ids[0] == "cat/0.png"
+    assert np.bincount(source.labels_N).tolist() == [4, 4, 4]
+    assert source.image(0).mode == "RGB"
+
+
+def test_taken_images_keep_id_label_and_pixels(toy: Path) -> None:
+    source = open_source(toy / "val")
+    taken = source.take(np.array([7, 2]))
+    assert taken.ids == (source.ids[7], source.ids[2])
+    assert taken.image(1).tobytes() == source.image(2).tobytes()
+
+
+def test_the_fingerprint_knows_names_and_sizes(tmp_path: Path, make_folder: Callable[..., Path]) -> None:
+    first = open_source(make_folder(tmp_path / "a")).fingerprint
+    assert open_source(make_folder(tmp_path / "b")).fingerprint == first
+    (tmp_path / "b" / "cat" / "0.png").rename(tmp_path / "b" / "cat" / "9.png")
+    assert open_source(tmp_path / "b").fingerprint != first
+
+
+def test_no_folder_and_empty_folder(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="There is no folder"):
+        open_source(tmp_path / "gone")
+    with pytest.raises(UserError, match="No images in"):
+        open_source(tmp_path)
+
+
+def test_images_without_class_folders(tmp_path: Path, make_folder: Callable[..., Path]) -> None:
+    folder = make_folder(tmp_path / "a")
+    (folder / "cat" / "0.png").rename(folder / "0.png")
+    with pytest.raises(UserError, match="1 images that lie in no class folder"):
+        open_source(folder)
+
+
+def test_a_missing_split_says_what_was_expected(toy: Path) -> None:
+    with pytest.raises(UserError, match="has no c/ folder"):
+        open_split(toy, "c")
+
+
+def test_hugging_face_parquet(tmp_path: Path, toy: Path) -> None:
+    import datasets
+
+    folder = open_source(toy / "val")
+    files = [str(toy / "val" / name) for name in folder.ids]
+    features = datasets.Features(
+        {"picture": datasets.Image(), "kind": datasets.ClassLabel(names=list(folder.class_names))}
+    )
+    table = datasets.Dataset.from_dict({"picture": files, "kind": folder.labels_N.tolist()}, features=features)
+    embedded = table.map(lambda row: row, writer_batch_size=100)
+    embedded.cast_column("picture", datasets.Image()).to_parquet(str(tmp_path / "test-00000-of-00001.parquet"))
+    source = open_split(tmp_path, "val")
+    assert source.class_names == folder.class_names
+    assert np.array_equal(source.labels_N, folder.labels_N)
+    assert source.image(5).tobytes() == folder.image(5).tobytes()
+
+
+def test_cifar10_as_it_comes(shared: Path) -> None:
+    source = open_split(shared / "data" / "cifar10", "val")
+    assert len(source) == 10_000
+    assert source.class_names[0] == "airplane"
+    assert source.image(0).size == (32, 32)
+
+
+@pytest.mark.parametrize("content", [b"not parquet", None])
+def test_a_damaged_parquet_file(tmp_path: Path, content: bytes | None) -> None:
+    import pandas as pd
+
+    file = tmp_path / "val-00000-of-00001.parquet"
+    if content is None:
+        pd.DataFrame({"a": [1]}).to_parquet(file)
+    else:
+        file.write_bytes(content)
+    with pytest.raises(UserError, match="val-00000-of-00001.parquet"):
+        open_split(tmp_path, "val")

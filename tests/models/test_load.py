@@ -1,0 +1,183 @@
+import pickle
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+from robustbench_cls import load_classifier
+from robustbench_cls.core.errors import UserError
+from robustbench_cls.data.label_spaces import imagenet_1k
+from robustbench_cls.models.checkpoint import read_checkpoint
+from robustbench_cls.models.load import pick_device, read_class_names
+
+NAME = "test_resnet"
+
+
+@pytest.fixture(scope="module")
+def network() -> torch.nn.Module:
+    torch.manual_seed(0)
+    model = timm.create_model(NAME)
+    for module in model.modules():  # as after training, where no running mean is still zero
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_()
+    return model.eval()
+
+
+@pytest.fixture(scope="module")
+def reference(network: torch.nn.Module) -> str:
+    return digest(network)
+
+
+def digest(network: torch.nn.Module) -> str:
+    from robustbench_cls.models.classifier import weights_sha256
+
+    return weights_sha256(network)
+
+
+NESTED = {
+    "plain": lambda s: s,
+    "state_dict": lambda s: {"state_dict": s, "epoch": 3},
+    "model": lambda s: {"model": s},
+    "module": lambda s: {f"module.{k}": v for k, v in s.items()},
+    "compiled": lambda s: {"state_dict": {f"_orig_mod.module.{k}": v for k, v in s.items()}},
+    "ema": lambda s: {"state_dict": {k: v * 0 for k, v in s.items()}, "state_dict_ema": s},
+    "twice": lambda s: {"model": {"state_dict": s}},
+    "no counters": lambda s: {k: v for k, v in s.items() if not k.endswith("num_batches_tracked")},
+}
+
+
+@pytest.mark.parametrize("nest", NESTED)
+def test_foreign_weights(nest: str, network: torch.nn.Module, reference: str, tmp_path: Path) -> None:
+    path = tmp_path / "w.pth"
+    torch.save(NESTED[nest](network.state_dict()), path)
+    classifier = load_classifier(NAME, weights=path, device="cpu")
+    assert classifier.weights_sha256 == reference
+    assert classifier.class_names == imagenet_1k()
+    assert classifier.imagenet
+
+
+def test_safetensors(network: torch.nn.Module, reference: str, tmp_path: Path) -> None:
+    save_file(network.state_dict(), tmp_path / "w.safetensors")
+    assert load_classifier(NAME, weights=tmp_path / "w.safetensors", device="cpu").weights_sha256 == reference
+
+
+def test_ordered_match(network: torch.nn.Module, reference: str, tmp_path: Path) -> None:
+    renamed = {f"layer{i}": v for i, v in enumerate(network.state_dict().values())}
+    torch.save(renamed, tmp_path / "w.pth")
+    with pytest.raises(UserError, match="--ordered-match"):
+        load_classifier(NAME, weights=tmp_path / "w.pth", device="cpu")
+    counters = [i for i, k in enumerate(network.state_dict()) if k.endswith("num_batches_tracked")]
+    torch.save({k: v for i, (k, v) in enumerate(renamed.items()) if i not in counters}, tmp_path / "w.pth")
+    classifier = load_classifier(NAME, weights=tmp_path / "w.pth", ordered_match=True, device="cpu")
+    assert classifier.weights_sha256 == reference
+
+
+def test_ordered_match_refuses_other_shapes(tmp_path: Path) -> None:
+    torch.save(timm.create_model("test_vit").state_dict(), tmp_path / "w.pth")
+    with pytest.raises(UserError, match="not the same architecture"):
+        load_classifier(NAME, weights=tmp_path / "w.pth", ordered_match=True, device="cpu")
+
+
+def test_a_foreign_head_needs_names(tmp_path: Path) -> None:
+    torch.save(timm.create_model(NAME, num_classes=3).state_dict(), tmp_path / "w.pth")
+    with pytest.raises(UserError, match="class-names"):
+        load_classifier(NAME, weights=tmp_path / "w.pth", device="cpu")
+    (tmp_path / "names.txt").write_text("owl\ncat\ndog\n")
+    names = read_class_names(tmp_path / "names.txt")
+    assert load_classifier(NAME, weights=tmp_path / "w.pth", class_names=names, device="cpu").class_names == names
+
+
+class Hostile:
+    """Writes a file when unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (Path.touch, (self.path,))
+
+
+@pytest.mark.parametrize("how", ["torch", "pickle"])
+def test_code_in_a_file_is_never_run(how: str, tmp_path: Path) -> None:
+    path, proof = tmp_path / "evil.pt", tmp_path / "ran"
+    if how == "torch":
+        torch.save({"state_dict": Hostile(proof)}, path)
+    else:
+        path.write_bytes(pickle.dumps(Hostile(proof)))
+    for arguments in ({"model": path}, {"model": NAME, "weights": path}):
+        with pytest.raises(UserError, match="evil.pt asks to run code"):
+            load_classifier(**arguments, device="cpu")
+    assert not proof.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04broken"])
+def test_a_file_that_is_no_checkpoint(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "bad.pt"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"bad\.pt"):
+        load_classifier(path, device="cpu")
+
+
+def test_weights_that_do_not_describe_themselves(tmp_path: Path, network: torch.nn.Module) -> None:
+    torch.save(network.state_dict(), tmp_path / "w.pt")
+    with pytest.raises(UserError, match="--model resnet50 --weights"):
+        load_classifier(tmp_path / "w.pt", device="cpu")
+
+
+def test_no_tensors_at_all(tmp_path: Path) -> None:
+    torch.save({"a": 1}, tmp_path / "w.pt")
+    with pytest.raises(UserError, match="holds no weights"):
+        load_classifier(NAME, weights=tmp_path / "w.pt", device="cpu")
+
+
+def test_unknown_model_and_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no model 'resnt50'. Did you mean"):
+        load_classifier("resnt50", device="cpu")
+    with pytest.raises(UserError, match="There is no checkpoint"):
+        load_classifier(str(tmp_path / "gone.pt"), device="cpu")
+    with pytest.raises(UserError, match="no model 'hf-hub:someone/else'"):
+        load_classifier("hf-hub:someone/else", device="cpu")
+
+
+def test_unknown_device() -> None:
+    with pytest.raises(UserError, match="Use --device cpu"):
+        pick_device("nonsense")
+
+
+def test_own_checkpoint_describes_itself(toy_checkpoint: Path) -> None:
+    classifier = load_classifier(toy_checkpoint, device="cpu")
+    assert classifier.name == "test_resnet-baseline-s0"
+    assert classifier.class_names == ("cat", "dog", "owl")
+    assert classifier.preprocessing.input_size == classifier.preprocessing.resize == 32
+    assert not classifier.imagenet
+    assert classifier.provenance["recipe"] == "baseline"
+    assert set(classifier.provenance["training_versions"]) >= {"torch", "timm"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("class_names", ["a", "a"]),
+        ("class_names", []),
+        ("class_names", 7),
+        ("architecture", 3),
+        ("preprocessing", {"input_size": 10**9}),
+        ("surprise", 1),
+    ],
+)
+def test_a_damaged_description(field: str, value: object, toy_checkpoint: Path, tmp_path: Path) -> None:
+    content = torch.load(toy_checkpoint, weights_only=True)
+    content["about"][field] = value
+    torch.save(content, tmp_path / "bad.pt")
+    with pytest.raises(UserError, match="description is damaged"):
+        read_checkpoint(tmp_path / "bad.pt")
+
+
+def test_a_checkpoint_can_not_name_a_hub(toy_checkpoint: Path, tmp_path: Path) -> None:
+    content = torch.load(toy_checkpoint, weights_only=True)
+    content["about"]["architecture"] = "hf-hub:someone/else"
+    torch.save(content, tmp_path / "bad.pt")
+    with pytest.raises(UserError, match="timm has no model"):
+        load_classifier(tmp_path / "bad.pt", device="cpu")

@@ -1,0 +1,132 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from robustbench_cls.core.discovery import discover
+from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.recipe import Recipe
+from robustbench_cls.models.checkpoint import read_checkpoint
+from robustbench_cls.training import train as module
+from robustbench_cls.training.train import TrainingOptions, train
+
+SHORT = {"epochs": "3", "batch_size": "12", "input_size": "32"}
+
+
+def options(toy: Path, out: Path, **changes: object) -> TrainingOptions:
+    return replace(TrainingOptions(data=toy, overrides=SHORT, out=out, workers=0, progress=False), **changes)
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    return read_checkpoint(path)[1]
+
+
+def same(first: Path, second: Path) -> bool:
+    one, two = weights(first), weights(second)
+    return one.keys() == two.keys() and all(torch.equal(one[k], two[k]) for k in one)
+
+
+@pytest.mark.parametrize("recipe", discover("robustbench_cls.recipes", Recipe))
+@pytest.mark.parametrize("model", ["test_resnet", "test_efficientnet", "test_vit"])
+def test_every_recipe_trains_every_family(recipe: str, model: str, toy: Path, tmp_path: Path) -> None:
+    best = train(model, recipe, options(toy, tmp_path, overrides={**SHORT, "epochs": "1"}))
+    about, _, _ = read_checkpoint(best)
+    assert about.recipe == recipe
+    assert about.settings["epochs"] == 1
+    assert {p.name for p in tmp_path.iterdir()} == {"best.pt", "last.pt", "log.csv", "curves.png"}
+
+
+def test_it_learns(toy: Path, tmp_path: Path) -> None:
+    overrides = {**SHORT, "epochs": "12", "crop_scale_min": "0.5", "optimizer": "adamw", "lr": "0.02"}
+    best = train("test_resnet", "baseline", options(toy, tmp_path, overrides=overrides))
+    assert read_checkpoint(best)[0].top1_accuracy > 0.8
+    log = pd.read_csv(tmp_path / "log.csv")
+    assert log["epoch"].tolist() == list(range(1, 13))
+    assert log["train_loss"].iloc[-1] < log["train_loss"].iloc[0]
+
+
+def test_same_seed_same_weights_whatever_the_workers(toy: Path, tmp_path: Path) -> None:
+    first = train("test_resnet", "cutmix", options(toy, tmp_path / "a"))
+    second = train("test_resnet", "cutmix", options(toy, tmp_path / "b", workers=2))
+    other = train("test_resnet", "cutmix", options(toy, tmp_path / "c", seed=1))
+    assert same(first.with_name("last.pt"), second.with_name("last.pt"))
+    assert not same(first.with_name("last.pt"), other.with_name("last.pt"))
+
+
+@pytest.mark.parametrize("model", ["test_resnet", "test_vit"])
+def test_a_stopped_run_goes_on_to_the_same_weights(
+    model: str, toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train(model, "randaugment", options(toy, tmp_path / "whole"))
+    real = module.train_epoch
+
+    def dies(trainer, loader, epoch, advance):  # noqa: ANN001, ANN202
+        if epoch == 2:
+            raise KeyboardInterrupt
+        return real(trainer, loader, epoch, advance)
+
+    monkeypatch.setattr(module, "train_epoch", dies)
+    with pytest.raises(KeyboardInterrupt):
+        train(model, "randaugment", options(toy, tmp_path / "stopped"))
+    monkeypatch.setattr(module, "train_epoch", real)
+    gone_on = train(model, "randaugment", options(toy, tmp_path / "stopped"))
+    assert same(whole.with_name("last.pt"), gone_on.with_name("last.pt"))
+    assert len(pd.read_csv(gone_on.with_name("log.csv"))) == 3
+
+
+def test_a_finished_run_is_left_as_it_is(toy: Path, tmp_path: Path) -> None:
+    best = train("test_resnet", "baseline", options(toy, tmp_path))
+    before = best.with_name("last.pt").stat().st_mtime_ns
+    train("test_resnet", "baseline", options(toy, tmp_path))
+    assert best.with_name("last.pt").stat().st_mtime_ns == before
+
+
+def test_the_folder_of_another_run_is_refused(toy: Path, tmp_path: Path) -> None:
+    train("test_resnet", "baseline", options(toy, tmp_path))
+    with pytest.raises(UserError, match="holds another training .*epochs 3 != 4.*Choose another --out"):
+        train("test_resnet", "baseline", options(toy, tmp_path, overrides={**SHORT, "epochs": "4"}))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epoch": "4"}, "no setting 'epoch'. Did you mean epochs"),
+        ({"epochs": "many"}, "value of type int such as"),
+        ({"epochs": "0"}, "at least 1"),
+        ({"lr": "-1"}, "at least 0"),
+        ({"label_smoothing": "2"}, r"must lie in 0\.\.1"),
+        ({"optimizer": "magic"}, "timm can't make optimizer 'magic'"),
+        ({"lr": "1e30"}, "loss became"),
+    ],
+)
+def test_bad_settings(change: dict[str, str], message: str, toy: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=message):
+        train("test_resnet", "baseline", options(toy, tmp_path, overrides={**SHORT, **change}))
+
+
+def test_bad_data(toy: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no data set"):
+        train("test_resnet", "baseline", options(tmp_path / "gone", tmp_path))
+    broken = tmp_path / "broken"
+    (broken / "train").mkdir(parents=True)
+    (broken / "val").symlink_to(toy / "val")
+    for name in ("cat", "dog"):
+        (broken / "train" / name).symlink_to(toy / "train" / name)
+    with pytest.raises(UserError, match="1 of 3 folders are not classes"):
+        train("test_resnet", "baseline", options(broken, tmp_path / "out"))
+    (broken / "train" / "owl").mkdir()
+    with pytest.raises(UserError, match=r"without images \(owl\)"):
+        train("test_resnet", "baseline", options(broken, tmp_path / "out"))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_truncated_image_is_named(workers: int, toy: Path, tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(toy, tmp_path / "data")
+    bad = tmp_path / "data" / "train" / "dog" / "3.png"
+    bad.write_bytes(bad.read_bytes()[:300])
+    with pytest.raises(UserError, match=r"^\S*dog/3\.png is not a readable image"):
+        train("test_resnet", "baseline", options(tmp_path / "data", tmp_path / "out", workers=workers))
