@@ -35,5 +35,5 @@ def _rows(kind: str) -> list[dict[str, str]]:
     suites = discover("robustbench_cls.suites", Suite) if kind == "suites" else {}
     recipes = discover("robustbench_cls.recipes", Recipe) if kind == "recipes" else {}
     metrics = discover("robustbench_cls.metrics", Metric) if kind == "metrics" else {}
-    found = [*suites.values(), *recipes.values(), *metrics.values()]
+    found: list[Suite | Recipe | Metric] = [*suites.values(), *recipes.values(), *metrics.values()]
     return [{"name": item.name, "title": item.title, "source": item.source} for item in found]

@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+import torch
+
+from robustbench_cls.core.metric import COLUMNS
+from robustbench_cls.evaluation.loop import columns
+
+
+def test_a_uniform_model_answers_with_confidence_one_in_k() -> None:
+    frame = columns(torch.zeros(1, 8), torch.tensor([3]), ("a",), np.arange(8))
+    assert frame["confidence"][0] == pytest.approx(1 / 8)
+    assert frame["nll"][0] == pytest.approx(np.log(8))
+    assert frame["brier"][0] == pytest.approx(7 / 8)
+    assert set(frame.columns) == set(COLUMNS)
+
+
+def test_restricted_before_softmax_and_argmax() -> None:
+    logits = torch.tensor([[9.0, 1.0, 0.0, 2.0]])
+    frame = columns(logits, torch.tensor([3]), ("a",), np.array([1, 3]))
+    assert frame["prediction"][0] == 3
+    assert frame["correct"][0]
+    assert frame["head_prediction"][0] == 0
+    assert not frame["head_correct"][0]
+    assert frame["confidence"][0] == pytest.approx(1 / (1 + np.exp(-1)))
+
+
+def test_against_torch_over_random_logits() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(50, 20, generator=generator)
+    labels = torch.randint(0, 20, (50,), generator=generator)
+    frame = columns(logits, labels, tuple(map(str, range(50))), np.arange(20))
+    nll = torch.nn.functional.cross_entropy(logits, labels, reduction="none")
+    assert np.allclose(frame["nll"], nll, atol=1e-5)
+    onehot = torch.nn.functional.one_hot(labels, 20)
+    assert np.allclose(frame["brier"], (logits.softmax(1) - onehot).square().sum(1), atol=1e-5)
+    ranks = (logits > logits.gather(1, labels[:, None])).sum(1)
+    assert (frame["top5"] == (ranks < 5).numpy()).all()
+    assert (frame["correct"] == (ranks == 0).numpy()).all()
+
+
+def test_two_classes_have_a_top5() -> None:
+    assert columns(torch.randn(3, 2), torch.tensor([0, 1, 1]), ("a", "b", "c"), np.arange(2))["top5"].all()

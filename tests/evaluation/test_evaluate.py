@@ -1,0 +1,266 @@
+import hashlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import timm
+import torch
+from PIL import Image
+
+from robustbench_cls import EvaluationOptions, evaluate, load_classifier
+from robustbench_cls.core.discovery import discover
+from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.suite import Condition, Suite
+from robustbench_cls.data.label_spaces import imagenet_1k, imagenet_a
+from robustbench_cls.evaluation import loop
+from robustbench_cls.evaluation.headline import run_scores
+from robustbench_cls.suites.imagenet_c import SUITE as IMAGENET_C
+from robustbench_cls.training.images import seed_everything
+
+FEW = Suite(
+    **{
+        **{f: getattr(IMAGENET_C, f) for f in IMAGENET_C.__dataclass_fields__},
+        "conditions": tuple(Condition(n, s) for n in ("gaussian_noise", "contrast") for s in (1, 5)),
+    }
+)
+
+
+def options(data: Path, out: Path, **changes: object) -> EvaluationOptions:
+    return EvaluationOptions(data=data, out=out, **{"workers": 0, "progress": False, "batch_size": 5, **changes})
+
+
+def digests(folder: Path) -> dict[str, str]:
+    files = [p for p in folder.rglob("*") if p.is_file()]
+    return {p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+@pytest.mark.parametrize("suite", discover("robustbench_cls.suites", Suite).values(), ids=lambda s: s.name)
+def test_contract_of_every_suite(suite: Suite) -> None:
+    assert suite.source.startswith("https://")
+    assert len({c.stem for c in suite.conditions}) == len(suite.conditions)
+    assert suite.reference is None or suite.reference.stem not in {c.stem for c in suite.conditions}
+    assert suite.version >= 1
+
+
+def test_all_four_suites_on_own_data(toy: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
+    names = ["imagenet", "imagenet-a", "stylized-imagenet", FEW]
+    runs = evaluate(toy_checkpoint, names, options(toy, tmp_path))
+    counts = {run.identity.suite: {p.name: len(run.read(c)) for c in run.all_conditions for p in [run.path(c)]} for run in runs}
+    assert counts == {
+        "imagenet": {"clean.parquet": 12},
+        "imagenet-a": {"clean.parquet": 12, "natural.parquet": 6},
+        "stylized-imagenet": {"clean.parquet": 12, "stylized.parquet": 12},
+        "imagenet-c": {f"{c.stem}.parquet": 12 for c in (Condition("clean"), *FEW.conditions)},
+    }
+    for run in runs:
+        assert not run.missing()
+        assert all(run.sample_path(c).exists() for c in run.all_conditions)
+        assert {s.metric for s in run_scores(run)[0]} >= {"top1_accuracy", "top5_accuracy", "error"}
+
+
+def test_own_data_is_measured_at_the_models_size(toy: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
+    (run,) = evaluate(toy_checkpoint, FEW, options(toy, tmp_path))
+    protocol = run.identity.protocol
+    assert (protocol.resize, protocol.crop, protocol.input_size, protocol.jpeg_quality) == (32, 32, 32, 85)
+    assert protocol.images.startswith("generated:")
+
+
+def test_every_image_once_and_equal_whatever_the_batch_and_workers(
+    toy: Path, toy_checkpoint: Path, tmp_path: Path
+) -> None:
+    (one,) = evaluate(toy_checkpoint, FEW, options(toy, tmp_path / "a", batch_size=1))
+    (two,) = evaluate(toy_checkpoint, FEW, options(toy, tmp_path / "b", batch_size=7, workers=2))
+    for condition in one.all_conditions:
+        first, second = one.read(condition), two.read(condition)
+        assert first["image_id"].is_unique
+        assert first["image_id"].tolist() == second["image_id"].tolist()
+        assert first["prediction"].tolist() == second["prediction"].tolist()
+        assert np.allclose(first["nll"], second["nll"], atol=1e-4)
+        assert one.sample_path(condition).read_bytes() == two.sample_path(condition).read_bytes()
+
+
+def test_a_stopped_run_goes_on_to_the_same_bytes(
+    toy: Path, toy_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate(toy_checkpoint, FEW, options(toy, tmp_path / "whole"))
+    real, calls = loop.columns, []
+
+    def dies(*arguments: object) -> object:
+        calls.append(1)
+        if len(calls) == 8:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(loop, "columns", dies)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(toy_checkpoint, FEW, options(toy, tmp_path / "stopped"))
+    done = set(digests(tmp_path / "stopped"))
+    assert 0 < len([name for name in done if name.endswith(".parquet")]) < 5
+    monkeypatch.setattr(loop, "columns", real)
+    evaluate(toy_checkpoint, FEW, options(toy, tmp_path / "stopped"))
+    assert digests(tmp_path / "stopped") == digests(tmp_path / "whole")
+
+
+def test_limit_draws_the_same_images_for_every_model(toy: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
+    (five,) = evaluate(toy_checkpoint, FEW, options(toy, tmp_path / "a", limit=5))
+    (three,) = evaluate(toy_checkpoint, FEW, options(toy, tmp_path / "b", limit=3))
+    (other,) = evaluate(toy_checkpoint, FEW, options(toy, tmp_path / "c", limit=5, seed=1))
+    ids = [set(run.read(FEW.conditions[0])["image_id"]) for run in (five, three, other)]
+    assert [len(i) for i in ids] == [5, 3, 5]
+    assert ids[1] <= ids[0]
+    assert ids[2] != ids[0]
+
+
+def test_identity_sees_data_limit_seed_and_weights(toy: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
+    (base,) = evaluate(toy_checkpoint, "imagenet", options(toy, tmp_path / "a"))
+    changes = [{"limit": 4}, {"seed": 3}, {"data": toy / "stylized"}]
+    for i, change in enumerate(changes):
+        (run,) = evaluate(toy_checkpoint, "imagenet", options(**{"data": toy, "out": tmp_path / f"x{i}", **change}))
+        assert run.identity.digest() != base.identity.digest(), change
+    for i, change in enumerate([{"batch_size": 2}, {"workers": 1}]):
+        (run,) = evaluate(toy_checkpoint, "imagenet", options(toy, tmp_path / f"y{i}", **change))
+        assert run.identity == base.identity, change
+
+
+def test_another_runs_folder_is_refused(toy: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
+    evaluate(toy_checkpoint, "imagenet", options(toy, tmp_path))
+    with pytest.raises(UserError, match="limit: 0 != 3"):
+        evaluate(toy_checkpoint, "imagenet", options(toy, tmp_path, limit=3))
+
+
+def test_one_splits_folder(toy: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
+    (run,) = evaluate(toy_checkpoint, "imagenet-a", options(toy / "a", tmp_path))
+    assert run.reference is not None
+    assert len(run.read(run.conditions[0])) == 6
+
+
+def test_a_missing_split_is_named(toy: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(toy / "val", data / "val")
+    with pytest.raises(UserError, match="'stylized-imagenet' reads .*stylized, which is not there"):
+        evaluate(toy_checkpoint, "stylized-imagenet", options(data, tmp_path / "out"))
+
+
+def test_no_data_at_all(toy_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"'imagenet-a' expects class folders in datasets/imagenet-a.*README\.md"):
+        evaluate(toy_checkpoint, "imagenet-a", EvaluationOptions(progress=False))
+    with pytest.raises(UserError, match="There is no folder gone"):
+        evaluate(toy_checkpoint, "imagenet", EvaluationOptions(data=Path("gone"), progress=False))
+
+
+def test_other_classes_are_refused(
+    toy_checkpoint: Path, tmp_path: Path, make_folder: Callable[..., Path]
+) -> None:
+    data = make_folder(tmp_path / "val", classes=("cat", "wolf"))
+    with pytest.raises(UserError, match=r"1 of 2 folders are not classes of the model \(wolf\)"):
+        evaluate(toy_checkpoint, "imagenet", options(data, tmp_path / "out"))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_broken_image_is_named_and_finished_conditions_stay(
+    workers: int, toy: Path, toy_checkpoint: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(toy, tmp_path / "data")
+    bad = tmp_path / "data" / "stylized" / "owl" / "1.png"
+    bad.write_bytes(bad.read_bytes()[:200])
+    with pytest.raises(UserError, match=r"^\S*owl/1\.png is not a readable image"):
+        evaluate(toy_checkpoint, "stylized-imagenet", options(tmp_path / "data", tmp_path / "out", workers=workers))
+    assert (tmp_path / "out" / "stylized-imagenet" / "clean.parquet").exists()
+
+
+def test_images_of_every_mode(toy: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
+    data = tmp_path / "val"
+    shutil.copytree(toy / "val", data)
+    image = Image.open(data / "cat" / "0.png")
+    image.convert("L").save(data / "cat" / "0.png")
+    image.convert("CMYK").save(data / "cat" / "1.jpg")
+    image.quantize(8).save(data / "cat" / "2.png")
+    Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257).save(data / "cat" / "3.png")
+    (run,) = evaluate(toy_checkpoint, "imagenet", options(data, tmp_path / "out"))
+    assert len(run.read(Condition("clean"))) == 13
+
+
+def test_nan_logits_name_the_image(toy: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
+    classifier = load_classifier(toy_checkpoint, device="cpu")
+    with torch.no_grad():
+        next(iter(classifier.network.parameters())).fill_(float("nan"))
+    with pytest.raises(UserError, match=r"NaN or infinite logits for \S*cat/0\.png \(clean\)"):
+        evaluate(classifier, "imagenet", options(toy, tmp_path))
+
+
+@pytest.fixture
+def imagenet_model(tmp_path: Path) -> Path:
+    seed_everything_key()
+    torch.save(timm.create_model("test_resnet").state_dict(), tmp_path / "w.pth")
+    return tmp_path / "w.pth"
+
+
+def seed_everything_key() -> None:
+    from robustbench_cls.core.keys import Key
+
+    seed_everything(Key.of("test"))
+
+
+@pytest.fixture
+def imagenet_like(tmp_path: Path, make_folder: Callable[..., Path]) -> Path:
+    """Images in folders of six ImageNet classes, three of which are in ImageNet-A."""
+    names = imagenet_1k()
+    space = imagenet_a().class_names
+    chosen = (*space[:3], *[n for n in names if n not in space][:3])
+    make_folder(tmp_path / "data" / "val", classes=chosen, count=2)
+    make_folder(tmp_path / "data" / "a", classes=space[:3], count=2)
+    return tmp_path / "data"
+
+
+def test_imagenet_a_restricts_to_200_classes(imagenet_model: Path, imagenet_like: Path, tmp_path: Path) -> None:
+    classifier = load_classifier("test_resnet", weights=imagenet_model, device="cpu")
+    (run,) = evaluate(classifier, "imagenet-a", options(imagenet_like, tmp_path / "out"))
+    space = {imagenet_1k().index(n) for n in imagenet_a().class_names}
+    natural, clean = run.read(Condition("natural")), run.read(Condition("clean"))
+    assert set(natural["prediction"]) <= space
+    assert set(clean["label"]) <= space
+    assert len(clean) == 6, "val images outside the 200 classes are left out"
+    assert run.identity.label_space == "imagenet-a"
+    assert run.identity.protocol.resize == 256
+    assert run.identity.protocol.crop == 224
+    assert {s.metric for s in run_scores(run)[0] if s.condition == "natural"} >= {"top1_accuracy", "head_top1_accuracy"}
+
+
+def test_imagenet_a_on_a_folder_of_more_classes_says_what_it_left_out(
+    imagenet_model: Path, imagenet_like: Path, tmp_path: Path
+) -> None:
+    classifier = load_classifier("test_resnet", weights=imagenet_model, device="cpu")
+    (run,) = evaluate(classifier, "imagenet-a", options(imagenet_like / "val", tmp_path / "out"))
+    assert len(run.read(Condition("natural"))) == 6
+    assert "3 of the 200 classes" in run.provenance["notes"][0]
+    assert "3 folders of other classes are left out" in run.provenance["notes"][0]
+
+
+def test_published_and_generated_are_two_protocols(
+    imagenet_model: Path, imagenet_like: Path, tmp_path: Path, make_folder: Callable[..., Path]
+) -> None:
+    tree = tmp_path / "tree"
+    classes = tuple(p.name for p in sorted((imagenet_like / "val").iterdir()))
+    for condition in FEW.conditions:
+        make_folder(tree / condition.name / str(condition.severity), classes=classes, count=2, seed=condition.severity)
+    classifier = load_classifier("test_resnet", weights=imagenet_model, device="cpu")
+    (published,) = evaluate(classifier, FEW, options(tree, tmp_path / "p"))
+    (generated,) = evaluate(classifier, FEW, options(imagenet_like, tmp_path / "g"))
+    assert (published.identity.protocol.images, published.identity.protocol.resize) == ("published", 0)
+    assert generated.identity.protocol.images.startswith("generated:imagecorruptions-imaug")
+    assert published.reference is None
+    with pytest.raises(UserError, match="published"):
+        evaluate(classifier, FEW, options(tree, tmp_path / "g"))
+    (tree / "contrast" / "5" / classes[0] / "0.png").unlink()
+    with pytest.raises(UserError, match="must show the same images"):
+        evaluate(classifier, FEW, options(tree, tmp_path / "q"))
+
+
+def test_unknown_suite_and_bad_numbers(toy: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="Unknown suite 'imagenetc'. Did you mean"):
+        evaluate(toy_checkpoint, "imagenetc", options(toy, tmp_path))
+    with pytest.raises(UserError, match="--limit must be 0 or more"):
+        evaluate(toy_checkpoint, "imagenet", options(toy, tmp_path, limit=-1))

@@ -1,0 +1,104 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.metric import COLUMNS
+from robustbench_cls.core.run import RunIdentity
+from robustbench_cls.core.suite import Condition, Protocol
+from robustbench_cls.evaluation.store import StoredRun, find_runs, open_run, read_run
+
+FOG, CLEAN = Condition("fog", 3), Condition("clean")
+
+
+def stored(folder: Path, **identity: object) -> StoredRun:
+    own = RunIdentity(
+        model="m",
+        weights_sha256="w",
+        classes_sha256="c",
+        suite="imagenet-c",
+        suite_version=1,
+        protocol=Protocol(256, 224, "bilinear", 85, "generated:x", 224),
+        label_space="head",
+        label_space_sha256="l",
+        data_fingerprint="d",
+        limit=0,
+        seed=0,
+        precision="float32",
+    )
+    return StoredRun(folder, replace(own, **identity), (FOG,), CLEAN, True, {"notes": []})
+
+
+def frame(n: int = 3) -> pd.DataFrame:
+    rows = {name: [0] * n for name in COLUMNS}
+    return pd.DataFrame({**rows, "image_id": [f"a/{i}" for i in range(n)], "correct": [True] * n})
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    run = open_run(stored(tmp_path / "r"))
+    assert run.missing() == (CLEAN, FOG)
+    run.write(FOG, frame())
+    again = read_run(tmp_path / "r")
+    assert again.identity == run.identity
+    assert again.missing() == (CLEAN,)
+    assert {k: str(v) for k, v in again.read(FOG).dtypes.items() if k != "image_id"} == {
+        k: v for k, v in COLUMNS.items() if k != "image_id"
+    }
+    assert again.predictions().frame["severity"].tolist() == [3, 3, 3]
+    assert again.predictions().reference.empty
+
+
+def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pyarrow.parquet as pq
+
+    run = open_run(stored(tmp_path / "r"))
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pq, "write_table", full)
+    with pytest.raises(UserError, match="No space left on device. Nothing stored before is lost"):
+        run.write(FOG, frame())
+    assert {p.name for p in (tmp_path / "r").iterdir()} == {"run.json"}
+
+
+def test_another_run_is_refused_and_the_difference_named(tmp_path: Path) -> None:
+    open_run(stored(tmp_path / "r"))
+    open_run(stored(tmp_path / "r"))
+    with pytest.raises(UserError, match="holds another run .*seed: 0 != 1.*Choose another --out"):
+        open_run(stored(tmp_path / "r", seed=1))
+
+
+def test_a_foreign_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("x")
+    with pytest.raises(UserError, match="not empty"):
+        open_run(stored(tmp_path))
+
+
+def test_a_file_of_another_run_is_refused(tmp_path: Path) -> None:
+    one, two = open_run(stored(tmp_path / "1")), open_run(stored(tmp_path / "2", seed=1))
+    one.write(FOG, frame())
+    one.path(FOG).rename(two.path(FOG))
+    with pytest.raises(UserError, match="belongs to another run"):
+        two.predictions()
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"format": 99}'])
+def test_a_damaged_manifest(content: str, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(UserError, match=r"run\.json"):
+        find_runs(tmp_path)
+
+
+def test_a_damaged_result(tmp_path: Path) -> None:
+    run = open_run(stored(tmp_path / "r"))
+    run.path(FOG).write_bytes(b"PAR1 but no more")
+    with pytest.raises(UserError, match="fog-3.parquet can't be read .* Delete it"):
+        run.predictions()
+
+
+def test_no_runs(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="No results in"):
+        find_runs(tmp_path)
