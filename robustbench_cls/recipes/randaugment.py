@@ -9,14 +9,16 @@ from types import MappingProxyType
 from typing import Any
 
 from robustbench_cls.core.recipe import Recipe
+from robustbench_cls.recipes.posterize import keep_one_bit
 
 
 def augment(*, size: int, config: str) -> Callable[[Any], Any]:
     """timm's RandAugment for images of `size` px."""
     from timm.data.auto_augment import rand_augment_transform
 
-    transform: Callable[[Any], Any] = rand_augment_transform(config, {"translate_const": int(size * 0.45)})
-    return transform
+    transform: Any = rand_augment_transform(config, {"translate_const": int(size * 0.45)})
+    keep_one_bit(transform.ops)
+    return transform  # type: ignore[no-any-return]
 
 
 RECIPE = Recipe(

@@ -1,0 +1,20 @@
+"""`robust demo`."""
+
+from pathlib import Path
+
+import click
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option("--out", type=PATH, default=Path("reports/demo"), show_default=True, help="Where report and runs go.")
+def command(out: Path) -> None:
+    """Do everything once, in a few minutes on a CPU: draw data, train two recipes, evaluate, report.
+
+    Stopped, it goes on where it was when started again.
+    """
+    from robustbench_cls.demo import run_demo
+
+    page = run_demo(out)
+    click.echo(f"\nOpen {page.resolve().as_uri()}\nTable: {page.with_suffix('.csv')}   Per-image results: {out / 'runs'}")
