@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib
 from matplotlib.colors import to_hex
@@ -16,7 +17,7 @@ LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 
 INK = "#2b333b"
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.size": 9,
     "svg.fonttype": "none",
@@ -39,14 +40,15 @@ def style(salt: str) -> Iterator[None]:
 
 
 def svg(figure: Figure) -> str:
-    """The figure as an `<svg>` element for HTML: no date, no prolog, no namespace addresses."""
+    """The figure as an `<svg>` element for HTML, shrinking with the page: no date, no prolog, no addresses."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Creator": None, "Date": None, "Format": None, "Type": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     head, _, body = text.partition(">")
     kept = [part for part in head.split(" ") if not part.startswith(("xmlns", "width=", "height="))]
-    return f'{" ".join(kept)} aria-hidden="true">{body}'
+    widest = f"max-width:{figure.get_figwidth():.2f}in"
+    return f'{" ".join(kept)} style="{widest}" aria-hidden="true">{body}'
 
 
 def shade(fraction: float, scale: str) -> tuple[str, str]:

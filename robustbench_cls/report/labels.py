@@ -22,7 +22,7 @@ OWN_FIELDS_CLEAN = ("resize", "crop")
 
 WORDS = {
     "classes_sha256": "classes of the head",
-    "data_fingerprint": "data",
+    "data_fingerprint": "data fingerprint",
     "images": "images",
     "input_size": "input size",
     "jpeg_quality": "JPEG quality",
@@ -47,15 +47,15 @@ class LabelledRun:
 
 @dataclass(frozen=True)
 class Column:
-    """One suite, measured in one way, with the runs of all models.
-
-    Attributes:
-        apart: what sets it apart from the other columns of the same suite; empty where it is the only one.
-    """
+    """One suite, measured in one way, with the runs of all models."""
 
     label: str
-    apart: str
     runs: tuple[LabelledRun, ...]
+
+    @property
+    def apart(self) -> bool:
+        """The suite was measured in other ways as well; the label says what sets this one apart."""
+        return self.label != self.runs[0].run.identity.suite
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
@@ -117,10 +117,7 @@ def columns(runs: Sequence[StoredRun]) -> tuple[Column, ...]:
     by_label: dict[str, list[LabelledRun]] = {}
     for entry in label_runs(runs):
         by_label.setdefault(entry.suite, []).append(entry)
-    return tuple(
-        Column(label, label.removeprefix(entries[0].run.identity.suite).strip(" ()"), tuple(entries))
-        for label, entries in by_label.items()
-    )
+    return tuple(Column(label, tuple(entries)) for label, entries in by_label.items())
 
 
 def models(runs: Sequence[StoredRun]) -> tuple[str, ...]:

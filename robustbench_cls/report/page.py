@@ -9,13 +9,17 @@ from markupsafe import Markup
 
 from robustbench_cls.core.discovery import discover
 from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.files import atomic
 from robustbench_cls.core.metric import Score
-from robustbench_cls.evaluation.store import StoredRun, atomic, find_runs
+from robustbench_cls.evaluation.store import StoredRun, find_runs
 from robustbench_cls.metrics.scoring import score
 from robustbench_cls.report import headline
 from robustbench_cls.report.labels import LabelledRun, label_runs
 from robustbench_cls.report.section import ReportData, Section
 from robustbench_cls.report.template import fill
+
+NAMED = 8
+"""Missing conditions that a note names, at most."""
 
 
 @dataclass(frozen=True)
@@ -102,12 +106,12 @@ def _in_order(runs: Sequence[StoredRun]) -> tuple[StoredRun, ...]:
 
 def _missing(entry: LabelledRun) -> list[str]:
     """Which conditions of a run have no results yet."""
-    missing = entry.run.missing()
-    names = ", ".join(condition.stem for condition in missing[:8]) + (", ..." if len(missing) > 8 else "")
+    missing = [condition.stem for condition in entry.run.missing()]
+    if not missing:
+        return []
+    names = ", ".join(missing[:NAMED]) + (f" and {len(missing) - NAMED} more" if len(missing) > NAMED else "")
     total = len(entry.run.all_conditions)
-    return [f"{entry.suite}, {entry.model}: partial, {len(missing)} of {total} conditions missing: {names}."] * bool(
-        missing
-    )
+    return [f"{entry.suite}, {entry.model}: partial, {len(missing)} of {total} conditions missing: {names}."]
 
 
 def _unlike(entries: Sequence[LabelledRun]) -> list[str]:

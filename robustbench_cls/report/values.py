@@ -15,9 +15,11 @@ ScoreTable: TypeAlias = Mapping[tuple[str, str, str, int, str], Score]
 """(model, suite, condition, severity, metric) -> score, by the labels of `label_runs`."""
 
 WHOLE_SUITE = "all"
-ABSENT = "–"
+ABSENT = "\N{EN DASH}"
 OVERLAP = "†"
 PARTIAL = "‡"
+
+_KNOWN = {name for members in GROUPS.values() for name in members} | set(EXTRA)
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,3 @@ def by_group(names: Sequence[str]) -> dict[str, list[str]]:
     present = set(names)
     grouped = {group: [name for name in members if name in present] for group, members in order.items()}
     return {group: list(dict.fromkeys(members)) for group, members in grouped.items() if members}
-
-
-_KNOWN = {name for members in GROUPS.values() for name in members} | set(EXTRA)

@@ -1,7 +1,7 @@
 """Small stored runs with fixed answers, written through the store as an evaluation would write them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,15 @@ from robustbench_cls.core.keys import Key
 from robustbench_cls.core.run import RunIdentity
 from robustbench_cls.core.suite import IMAGENET_224, Condition, Protocol
 from robustbench_cls.evaluation.store import StoredRun, open_run
+from robustbench_cls.report.page import collect, render_page
+from robustbench_cls.report.section import ReportData
 
 IMAGES = 40
 CLEAN = Condition("clean")
 CORRUPTED = tuple(Condition(name, severity) for name in IMAGENET_C for severity in SEVERITIES)
+FEW = tuple(Condition(name, severity) for name in ("shot_noise", "fog", "contrast") for severity in SEVERITIES)
+"""Enough of a corruption suite for most tests, and quicker."""
+
 OWN = Protocol(resize=235, crop=224, interpolation="bicubic", input_size=224)
 PUBLISHED = replace(IMAGENET_224, input_size=224, images="generated:robustbench_cls", jpeg_quality=85)
 
@@ -46,7 +51,7 @@ def identity(model: str, suite: str, **changes: Any) -> RunIdentity:
         "suite": suite,
         "suite_version": 1,
         "protocol": SUITES[suite][2],
-        "label_space": "imagenet-a" if restricted else "imagenet",
+        "label_space": "imagenet-a" if restricted else "head",
         "label_space_sha256": ("a" if restricted else "c") * 64,
         "data_fingerprint": "d" * 64,
         "limit": 0,
@@ -90,7 +95,8 @@ def accuracy_of(model: str, suite: str, condition: Condition) -> float:
 def sample(path: Path, condition: Condition, side: int = 64) -> None:
     """A picture with noise that grows with severity."""
     ramp = np.linspace(30, 220, side)
-    image_HW3 = np.stack([np.tile(ramp, (side, 1)), np.tile(ramp[:, None], (1, side)), np.full((side, side), 120.0)], 2)
+    blue = {"clean": 120.0, "natural": 30.0, "stylized": 220.0}.get(condition.name, 120.0)
+    image_HW3 = np.stack([np.tile(ramp, (side, 1)), np.tile(ramp[:, None], (1, side)), np.full((side, side), blue)], 2)
     noise_HW3 = Key.of(condition.stem).generator().normal(0, 12 * condition.severity, image_HW3.shape)
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.clip(image_HW3 + noise_HW3, 0, 255).astype(np.uint8)).save(path)
@@ -101,6 +107,7 @@ def build_run(
     model: str = "resnet50",
     suite: str = "imagenet-c",
     *,
+    few: bool = False,
     leave_out: Sequence[Condition] = (),
     imagenet: bool = True,
     images: int = IMAGES,
@@ -108,10 +115,10 @@ def build_run(
     provenance: Mapping[str, Any] | None = None,
     **changes: Any,
 ) -> StoredRun:
-    """A stored run; `changes` are fields of its identity."""
-    conditions, reference, _ = SUITES[suite]
+    """A stored run; `few` leaves three corruptions, `changes` are fields of its identity."""
+    usual, reference, _ = SUITES[suite]
     told = PROVENANCE if provenance is None else provenance
-    run = StoredRun(folder, identity(model, suite, **changes), conditions, reference, imagenet, told)
+    run = StoredRun(folder, identity(model, suite, **changes), FEW if few else usual, reference, imagenet, told)
     open_run(run)
     for condition in run.all_conditions:
         if condition not in leave_out:
@@ -129,6 +136,21 @@ def build(tmp_path: Path) -> Build:
     """`build_run` with a folder of its own for each call."""
     count = iter(range(1000))
     return lambda *given, **options: build_run(tmp_path / "runs" / f"{next(count):03}", *given, **options)
+
+
+@dataclass(frozen=True)
+class Report:
+    """A page with what it was made from."""
+
+    data: ReportData
+    html: str
+
+
+@pytest.fixture(scope="session")
+def report(results: Path) -> Report:
+    """The report of `results`; not to be changed."""
+    data = collect([results])
+    return Report(data, render_page(data))
 
 
 @pytest.fixture(scope="session")

@@ -106,7 +106,11 @@ def render(data: ReportData) -> str:
     table = values.score_table(data.scores)
     drawn = [(column, maps(column, table)) for column in columns(data.runs) if column.corrupted]
     drawn = [(column, found) for column, found in drawn if found]
-    return fill("heatmap.html", suites=drawn) if drawn else ""
+    return (
+        fill("heatmap.html", suites=drawn, differences=any(m.difference for _, found in drawn for m in found))
+        if drawn
+        else ""
+    )
 
 
 SECTION = Section(name="heatmap", title="Error by corruption and severity", order=30, render=render)

@@ -1,10 +1,11 @@
 """How each number was measured: protocol, data, weights and versions."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
 from robustbench_cls.report import values
-from robustbench_cls.report.labels import LabelledRun, columns, facts, short, word
+from robustbench_cls.report.labels import LabelledRun, facts, label_runs, short, word
 from robustbench_cls.report.section import ReportData, Section
 from robustbench_cls.report.template import fill
 from robustbench_cls.report.values import ScoreTable
@@ -12,37 +13,42 @@ from robustbench_cls.report.values import ScoreTable
 NAMED_ELSEWHERE = ("model", "suite")
 
 
+class Told(NamedTuple):
+    """A value as it is shown, and in full."""
+
+    shown: str
+    full: str
+
+
+NOT_RECORDED = Told(values.ABSENT, "not recorded")
+
+Runs: TypeAlias = Sequence[tuple[LabelledRun, Mapping[str, Told]]]
+"""Each run with what it says of itself, by title."""
+
+
 @dataclass(frozen=True)
-class Fact:
-    """A line of the table: one value a model, or a single one where all agree."""
+class Table:
+    """A line for each title, a value for each column."""
 
-    title: str
-    shown: list[str]
-    full: list[str]
-
-
-Facts = dict[str, tuple[str, str]]
-"""What a run says of itself: title -> (as shown, in full)."""
+    caption: str
+    columns: list[str]
+    lines: dict[str, list[Told]]
 
 
-def told(entry: LabelledRun, table: ScoreTable) -> Facts:
+def told(entry: LabelledRun, table: ScoreTable) -> dict[str, Told]:
     """All that is known of a run: completeness, images, identity and provenance."""
     run = entry.run
     missing, total = len(run.missing()), len(run.all_conditions)
-    found = {"conditions": f"partial: {missing} of {total} missing" if missing else f"all {total}"}
-    found["images a condition"] = _images(entry, table)
-    shown = {title: (text, text) for title, text in found.items()}
+    measured = f"partial: {missing} of {total} missing" if missing else f"all {total}"
+    counts = sorted({s.n for key, s in table.items() if key[:2] == (entry.model, entry.suite)})
+    images = " to ".join(str(count) for count in dict.fromkeys([*counts[:1], *counts[-1:]])) or values.ABSENT
+    said = {"conditions": Told(measured, measured), "images a condition": Told(images, images)}
     for field, value in facts(run.identity).items():
         if field not in NAMED_ELSEWHERE:
-            shown[word(field)] = (short(field, value), str(value))
+            said[word(field)] = Told(short(field, value), str(value))
     for title, text in flat(run.provenance):
-        shown[title] = (text, text)
-    return shown
-
-
-def _images(entry: LabelledRun, table: ScoreTable) -> str:
-    counts = sorted({s.n for key, s in table.items() if key[:2] == (entry.model, entry.suite)})
-    return f"{counts[0]}" + (f" to {counts[-1]}" if len(counts) > 1 else "") if counts else values.ABSENT
+        said[f"{title}, as given" if title in said else title] = Told(text, text)
+    return said
 
 
 def flat(given: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -52,33 +58,56 @@ def flat(given: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, s
         if isinstance(value, Mapping):
             yield from flat(value, f"{title}: ")
         elif isinstance(value, list | tuple):
-            yield title, ", ".join(str(item) for item in value) or "none"
+            yield title, "; ".join(str(item) for item in value) or "none"
         else:
-            yield title, str(value)
+            yield title, str(value) or "none"
 
 
-def lines(known: Sequence[Facts], leave_out: frozenset[str] = frozenset()) -> list[Fact]:
-    """A line for each title of any run, in the order first seen."""
+def tables(runs: Runs) -> list[Table]:
+    """Each title once: in the table of all runs, of suites or of models if that decides it, else by both."""
+    titles = list(dict.fromkeys(title for _, said in runs for title in said))
     found = []
-    for title in dict.fromkeys(title for one in known for title in one):
-        pairs = [one.get(title, (values.ABSENT, "not recorded")) for one in known]
-        if title not in leave_out:
-            kept = pairs[:1] if len(set(pairs)) == 1 else pairs
-            found.append(Fact(title, [shown for shown, _ in kept], [full for _, full in kept]))
-    return found
+    for caption, column_of in (
+        ("The run" if len(runs) == 1 else f"The same in all {len(runs)} runs", lambda _: ""),
+        ("By suite", lambda entry: entry.suite),
+        ("By model", lambda entry: entry.model),
+    ):
+        found.append(_decided(caption, runs, titles, column_of))
+        titles = [title for title in titles if title not in found[-1].lines]
+    return [table for table in [*found, _rest(runs, titles)] if table.lines]
+
+
+def _decided(caption: str, runs: Runs, titles: Sequence[str], column_of: Callable[[LabelledRun], str]) -> Table:
+    """The titles whose value is decided by the column."""
+    lines = {}
+    columns = list(dict.fromkeys(column_of(entry) for entry, _ in runs))
+    for title in titles:
+        by_column: dict[str, set[Told]] = {column: set() for column in columns}
+        for entry, said in runs:
+            by_column[column_of(entry)].add(said.get(title, NOT_RECORDED))
+        if all(len(values_found) == 1 for values_found in by_column.values()):
+            lines[title] = [next(iter(values_found)) for values_found in by_column.values()]
+    return Table(caption, columns, lines)
+
+
+def _rest(runs: Runs, titles: Sequence[str]) -> Table:
+    """The titles that neither suite nor model decides alone: a line for each suite, a column for each model."""
+    said = {(entry.suite, entry.model): facts_said for entry, facts_said in runs}
+    columns = list(dict.fromkeys(entry.model for entry, _ in runs))
+    suites = list(dict.fromkeys(entry.suite for entry, _ in runs))
+    lines = {
+        f"{title}, {suite}": [said.get((suite, model), {}).get(title, NOT_RECORDED) for model in columns]
+        for title in titles
+        for suite in suites
+    }
+    return Table("By suite and model", columns, lines)
 
 
 def render(data: ReportData) -> str:
-    """What all runs share, then a table a suite with what is its own; empty where there are no runs."""
+    """What all runs share, then what suites and models have of their own; empty where there are no runs."""
     table = values.score_table(data.scores)
-    known = [(column, [told(entry, table) for entry in column.runs]) for column in columns(data.runs)]
-    every = [one for _, found in known for one in found]
-    if not every:
-        return ""
-    shared = [fact for fact in lines(every) if len(fact.shown) == 1]
-    leave_out = frozenset(fact.title for fact in shared)
-    own = [(column, table_lines) for column, found in known if (table_lines := lines(found, leave_out))]
-    return fill("protocol.html", shared=shared, own=own, runs=len(every))
+    runs = [(entry, told(entry, table)) for entry in label_runs(data.runs)]
+    return fill("protocol.html", tables=tables(runs)) if runs else ""
 
 
 SECTION = Section(name="protocol", title="Protocol and versions", order=60, render=render)

@@ -32,11 +32,10 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Samples:
-    """The samples of one suite: plain ones, and grids of rows by corruption; an absent one is left out."""
+class Grid:
+    """The corrupted samples of one suite, rows by group and corruption; an absent one is left out."""
 
     suite: str
-    plain: list[Picture]
     severities: list[int]
     groups: dict[str, dict[str, dict[int, Picture]]]
 
@@ -70,18 +69,28 @@ def pictures(run: StoredRun) -> dict[Condition, Picture]:
     return found
 
 
-def collect(label: str, found: Mapping[Condition, Picture]) -> Samples:
-    """The samples of a suite in the order of the page."""
-    corrupted = [condition for condition in found if condition.severity]
+def grid(label: str, found: Mapping[Condition, Picture]) -> Grid:
+    """The corrupted samples of a suite in the order of the literature."""
     rows: dict[str, dict[int, Picture]] = {}
-    for condition in corrupted:
-        rows.setdefault(condition.name, {})[condition.severity] = found[condition]
-    return Samples(
-        label,
-        [picture for condition, picture in found.items() if not condition.severity],
-        sorted({condition.severity for condition in corrupted}),
-        {group: {name: rows[name] for name in names} for group, names in values.by_group(list(rows)).items()},
-    )
+    for condition, picture in found.items():
+        if condition.severity:
+            rows.setdefault(condition.name, {})[condition.severity] = picture
+    severities = sorted({severity for pictures in rows.values() for severity in pictures})
+    groups = values.by_group(list(rows))
+    return Grid(label, severities, {group: {name: rows[name] for name in names} for group, names in groups.items()})
+
+
+def plain(found: Mapping[str, Mapping[Condition, Picture]]) -> list[Picture]:
+    """The samples without a severity, each picture once, with the suites that show it."""
+    titles: dict[str, dict[str, list[str]]] = {}
+    for label, pictures_of in found.items():
+        for condition, picture in pictures_of.items():
+            if not condition.severity:
+                titles.setdefault(picture.address, {}).setdefault(picture.title, []).append(label)
+    return [
+        Picture("; ".join(f"{title} ({', '.join(labels)})" for title, labels in by_title.items()), address)
+        for address, by_title in titles.items()
+    ]
 
 
 def once(runs: Sequence[StoredRun]) -> dict[str, StoredRun]:
@@ -92,16 +101,21 @@ def once(runs: Sequence[StoredRun]) -> dict[str, StoredRun]:
         for entry in column.runs:
             known = facts(entry.run.identity)
             pixels = tuple(known[field] for field in SEEN)
-            if pixels not in seen and any(entry.run.sample_path(c).is_file() for c in entry.run.all_conditions):
+            if (
+                entry.suite not in chosen
+                and pixels not in seen
+                and any(entry.run.sample_path(c).is_file() for c in entry.run.all_conditions)
+            ):
                 seen.add(pixels)
-                chosen.setdefault(entry.suite, entry.run)
+                chosen[entry.suite] = entry.run
     return chosen
 
 
 def render(data: ReportData) -> str:
     """The samples of each suite; empty where there are none."""
-    shown = [collect(label, pictures(run)) for label, run in once(data.runs).items()]
-    return fill("samples.html", shown=shown) if shown else ""
+    found = {label: pictures(run) for label, run in once(data.runs).items()}
+    grids = [made for label, shown in found.items() if (made := grid(label, shown)).groups]
+    return fill("samples.html", plain=plain(found), grids=grids) if found else ""
 
 
 SECTION = Section(name="samples", title="Sample images", order=50, render=render)

@@ -19,7 +19,7 @@ Curves: TypeAlias = Mapping[str, Mapping[str, Mapping[int, float]]]
 """Corruption -> model -> severity -> accuracy in percent."""
 
 PANELS_IN_A_ROW = 5
-PANEL_WIDTH_IN, PANEL_HEIGHT_IN = 2.2, 1.7
+PANEL_WIDTH_IN, PANEL_HEIGHT_IN = 2.2, 1.75
 LEFT_IN, TOP_IN, BOTTOM_IN = 0.62, 0.28, 0.5
 
 
@@ -48,10 +48,10 @@ def line_style(position: int) -> dict[str, Any]:
 
 
 def curves(column: Column, table: ScoreTable) -> Curves:
-    """The curves of one suite, by corruption and model; a corruption of which nothing was measured is left out."""
+    """The curves of one suite, by corruption and model; one with no more than its clean point is left out."""
     groups = values.by_group([condition.name for condition in column.corrupted])
     found = {
-        name: {entry.model: points for entry in column.runs if any(points := curve(entry, name, table))}
+        name: {entry.model: points for entry in column.runs if max(points := curve(entry, name, table), default=0)}
         for names in groups.values()
         for name in names
     }
@@ -65,26 +65,28 @@ def draw(found: Curves, rows: Sequence[str]) -> Figure:
     width, height = LEFT_IN + across * PANEL_WIDTH_IN, down * PANEL_HEIGHT_IN + TOP_IN + BOTTOM_IN
     fig = Figure(figsize=(width, height))
     axes = fig.subplots(down, across, squeeze=False, sharex=True, sharey=True)
-    for panel, (name, lines) in zip(axes.flatten(), found.items(), strict=False):
-        _panel(panel, name, lines, rows)
+    for place, (panel, (name, lines)) in enumerate(zip(axes.flatten(), found.items(), strict=False)):
+        _panel(panel, name, lines, rows, last=place + across >= len(found))
     for panel in axes.flatten()[len(found) :]:
         panel.set_visible(False)
     highest = max(value for lines in found.values() for points in lines.values() for value in points.values())
-    axes[0, 0].set_ylim(0, max(10, 10 * ceil(highest / 10)))
+    axes[0, 0].set_ylim(0, min(100, 10 * ceil((highest + 5) / 10)))
     fig.supylabel("Top-1 accuracy, %", x=0.1 / width, fontsize=9, color=figure.INK)
     fig.supxlabel("Severity (0: clean)", y=0.08 / height, fontsize=9, color=figure.INK)
-    fig.subplots_adjust(LEFT_IN / width, BOTTOM_IN / height, 1 - 0.1 / width, 1 - TOP_IN / height, 0.12, 0.34)
+    fig.subplots_adjust(LEFT_IN / width, BOTTOM_IN / height, 1 - 0.1 / width, 1 - TOP_IN / height, 0.12, 0.36)
     return fig
 
 
-def _panel(panel: Axes, name: str, lines: Mapping[str, Mapping[int, float]], rows: Sequence[str]) -> None:
+def _panel(
+    panel: Axes, name: str, lines: Mapping[str, Mapping[int, float]], rows: Sequence[str], *, last: bool
+) -> None:
     for model, points in lines.items():
         span = range(min(points), max(points) + 1)
         heights = [points.get(severity, float("nan")) for severity in span]  # a gap where nothing was measured
         panel.plot(list(span), heights, **line_style(rows.index(model)))
-    panel.set_title(name.replace("_", " "), fontsize=9, color=figure.INK, loc="left", pad=4)
+    panel.set_title(name.replace("_", " "), fontsize=9, color=figure.INK, loc="left", pad=7)
     panel.set_xticks(range(max(SEVERITIES) + 1))
-    panel.tick_params(length=2.5, labelbottom=panel.get_subplotspec().is_last_row())
+    panel.tick_params(length=2.5, labelbottom=last)
     panel.grid(axis="y", color="#e3e7eb", linewidth=0.6)
     panel.spines[["top", "right"]].set_visible(False)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from robustbench_cls.core.metric import Metric
+from robustbench_cls.core.metric import Metric, Score
 from robustbench_cls.metrics.scoring import all_metrics
 from robustbench_cls.report import values
 from robustbench_cls.report.labels import Column, LabelledRun, columns, models
@@ -35,11 +35,16 @@ class Measure:
 
 @dataclass(frozen=True)
 class Block:
-    """The columns of one suite, with a row of cells for each model."""
+    """The columns of one suite, with a row of cells for each model.
+
+    Attributes:
+        counts: for each column the images in each condition; 0 where rows differ and each cell says its own.
+    """
 
     column: Column
     measures: tuple[Measure, ...]
     rows: dict[str, list[Cell]]
+    counts: tuple[int, ...]
 
 
 def measures(column: Column, table: ScoreTable) -> tuple[Measure, ...]:
@@ -54,7 +59,7 @@ def measures(column: Column, table: ScoreTable) -> tuple[Measure, ...]:
         found.append(Measure(f"{prefix}Top-1 accuracy", known["top1_accuracy"], condition.name))
         if any(_restricted(entry) for entry in column.runs):
             metric = known["head_top1_accuracy"]
-            found.append(Measure(f"{prefix}Top-1, all classes of the head", metric, condition.name))
+            found.append(Measure(f"{prefix}Top-1, all head classes", metric, condition.name))
     if column.reference:
         found.append(Measure("Clean top-1, same classes", known["top1_accuracy"], column.reference.name))
     return tuple(found)
@@ -78,10 +83,11 @@ def block(column: Column, rows: Sequence[str], table: ScoreTable) -> Block:
         by_row = dict(zip((entry.model for entry in entries), cells, strict=True))
         for row in rows:
             filled[row].append(by_row.get(row, Cell()))
-    return Block(column, shown, filled)
+    counts = [{cells[i].n for cells in filled.values() if cells[i].n} for i in range(len(shown))]
+    return Block(column, shown, filled, tuple(min(found) if len(found) == 1 else 0 for found in counts))
 
 
-def _shown(measure: Measure, entry: LabelledRun, column: Column, table: ScoreTable) -> list[values.Score]:
+def _shown(measure: Measure, entry: LabelledRun, column: Column, table: ScoreTable) -> list[Score]:
     """The score; relative mCE only where mCE and the clean accuracy stand beside it."""
     found = values.find(table, entry, measure.metric.name, measure.condition, measure.severity)
     if measure.metric.name != "relative_mce":
