@@ -33,11 +33,13 @@ class Predictions:
         frame: a row for each image and condition.
         imagenet: the label space is the 1000 classes of ImageNet-1k, so that AlexNet's errors compare.
         reference: results on the clean images, the same columns; empty where none were measured.
+        missing: the suite's conditions that are not measured yet.
     """
 
     frame: "pd.DataFrame"
     imagenet: bool
     reference: "pd.DataFrame"
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from robustbench_cls.core.suite import Protocol
@@ -46,9 +46,21 @@ class RunIdentity:
         return cls(**{**values, "protocol": Protocol(**values["protocol"])})
 
     def differences(self, other: "RunIdentity") -> list[str]:
-        """`field: this != that` for each field that differs."""
-        pairs = [(f.name, getattr(self, f.name), getattr(other, f.name)) for f in fields(self)]
-        return [f"{name}: {mine} != {theirs}" for name, mine, theirs in pairs if mine != theirs]
+        """`field: this != that` for each field that differs, the protocol's one by one."""
+        mine, theirs = self._flat(), other._flat()
+        return [f"{name}: {_short(mine[name])} != {_short(theirs[name])}" for name in mine if mine[name] != theirs[name]]
+
+    def _flat(self) -> dict[str, Any]:
+        values = asdict(self)
+        protocol = values.pop("protocol")
+        return {**values, **{f"protocol.{name}": value for name, value in protocol.items()}}
+
+
+def _short(value: object) -> str:
+    """A value in at most 40 characters; of a hash its first 12."""
+    text = str(value)
+    is_hash = len(text) == 64 and all(letter in "0123456789abcdef" for letter in text)
+    return text[:12] if is_hash else text[:40]
 
 
 def names_sha256(names: tuple[str, ...]) -> str:

@@ -96,7 +96,8 @@ class StoredRun:
         clean = pd.DataFrame(columns=columns)
         if self.reference and self.path(self.reference).exists():
             clean = self.read(self.reference).assign(condition=self.reference.name, severity=0)
-        return Predictions(frame, self.imagenet, clean)
+        missing = tuple(c.stem for c in self.conditions if c not in done)
+        return Predictions(frame, self.imagenet, clean, missing)
 
 
 def open_run(run: StoredRun) -> StoredRun:

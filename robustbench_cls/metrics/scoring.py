@@ -22,7 +22,13 @@ def score(model: str, suite: str, predictions: Predictions) -> tuple[list[Score]
     """
     scores: list[Score] = []
     notes: list[str] = []
+    missing = predictions.missing
+    if missing:
+        shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+        notes.append(f"{suite}, {model}: partial, {len(missing)} conditions are not measured yet ({shown})")
     for metric in all_metrics().values():
+        if metric.scope == "suite" and missing:
+            continue
         for condition, severity, part in _parts(metric, predictions):
             n = int(part.frame.groupby(["condition", "severity"]).size().min())
             try:
