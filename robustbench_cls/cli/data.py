@@ -19,7 +19,8 @@ def command() -> None:
 @click.option("--seed", default=0, show_default=True)
 def shapes(out: Path, train: int, val: int, seed: int) -> None:
     """Draw the embedded data set: ten shapes at 64 px with a texture shortcut; train, val, stylized and a."""
+    from robustbench_cls.core.progress import progress_items
     from robustbench_cls.data.shapes import build_shapes
 
-    build_shapes(out, train=train, val=val, seed=seed)
+    build_shapes(out, train=train, val=val, seed=seed, progress=progress_items)
     click.echo(f"\nNext: robust train --recipe cutmix --model test_resnet --data {out} --set epochs=8")

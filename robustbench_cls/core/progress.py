@@ -1,17 +1,31 @@
 """Progress with rate and time left, on the terminal often and in a log file seldom."""
 
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 if TYPE_CHECKING:
     from tqdm import tqdm
+
+T = TypeVar("T")
+
+
+def _pause() -> float:
+    """Seconds between two updates."""
+    return 0.2 if sys.stderr.isatty() else 20.0
 
 
 def progress_bar(total: int, done: int, label: str, *, show: bool) -> "tqdm[NoReturn]":
     """A bar over images that starts at `done` of `total`."""
     from tqdm import tqdm
 
-    pause = 0.2 if sys.stderr.isatty() else 20.0
     return tqdm(
-        total=total, initial=done, desc=label, unit="img", disable=not show, mininterval=pause, dynamic_ncols=True
+        total=total, initial=done, desc=label, unit="img", disable=not show, mininterval=_pause(), dynamic_ncols=True
     )
+
+
+def progress_items(items: Iterable[T], /, *, desc: str, total: int) -> Iterable[T]:
+    """The items, with a bar that counts them."""
+    from tqdm import tqdm
+
+    return tqdm(items, desc=desc, total=total, unit="img", mininterval=_pause(), dynamic_ncols=True)

@@ -1,0 +1,72 @@
+"""The commands as a user runs them: a process each, real data, messages read."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def robust(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "robustbench_cls.cli.main", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd)
+
+
+def test_train_eval_report(toy: Path, tmp_path: Path) -> None:
+    small = ["--set", "epochs=1", "--set", "batch_size=12", "--set", "input_size=32", "--workers", 0]
+    trained = robust("train", "--recipe", "cutmix", "--model", "test_vit", "--data", toy, *small, cwd=tmp_path)
+    assert trained.returncode == 0, trained.stderr
+    assert "img/s" in trained.stderr
+    checkpoint = tmp_path / "reports/runs/test_vit-cutmix-s0/best.pt"
+    assert f"robust eval --suite imagenet --suite imagenet-c --data {toy} " in trained.stdout
+    suites = ["--suite", "imagenet", "--suite", "imagenet-a", "--suite", "stylized-imagenet"]
+    measured = robust("eval", *suites, "--data", toy, "--workers", 0, checkpoint, cwd=tmp_path)
+    assert measured.returncode == 0, measured.stderr
+    assert "Top-1 accuracy" in measured.stdout
+    assert "n=12" in measured.stdout
+    again = robust("eval", *suites, "--data", toy, checkpoint, "--json", cwd=tmp_path)
+    scores = json.loads(again.stdout)
+    assert {s["suite"] for s in scores} == {"imagenet", "imagenet-a", "stylized-imagenet"}
+    reported = robust("report", "reports/runs/test_vit-cutmix-s0", "--out", "page.html", cwd=tmp_path)
+    assert reported.returncode == 0, reported.stderr
+    assert "test_vit-cutmix-s0" in (tmp_path / "page.html").read_text()
+    assert (tmp_path / "page.csv").read_text().count("\n") == len(scores) + 1
+
+
+def test_list_shows_all_kinds() -> None:
+    listed = json.loads(robust("list", "--json").stdout)
+    assert [row["name"] for row in listed["corruptions"]][:3] == ["gaussian_noise", "shot_noise", "impulse_noise"]
+    assert len(listed["corruptions"]) == 19
+    assert {row["name"] for row in listed["suites"]} >= {"imagenet", "imagenet-c", "imagenet-a", "stylized-imagenet"}
+    assert "cutmix" in robust("list", "recipes").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["trian"], "There is no command 'trian'. Did you mean train"),
+        (["train", "--recipe", "cutmx"], "Unknown recipe 'cutmx'. Did you mean cutmix?"),
+        (["train", "--model", "resnet5"], "timm has no model 'resnet5'. Did you mean"),
+        (["train", "--set", "epochs"], "--set takes KEY=VALUE, got 'epochs'"),
+        (["train"], "There is no data set datasets/imagenet"),
+        (["eval", "--suite", "imagenet-d", "x.pt"], "Unknown suite 'imagenet-d'. Did you mean imagenet-a"),
+        (["eval", "--suite", "imagenet", "x.pt"], "There is no checkpoint x.pt"),
+        (["eval", "--suite", "imagenet"], "Name either a CHECKPOINT"),
+        (["report", "nowhere"], "No results in nowhere"),
+        (["data", "shapes", "--out", "x", "--train", "0"], "at least 1"),
+    ],
+)
+def test_what_a_user_can_mend_is_one_line(arguments: list[str], message: str, tmp_path: Path) -> None:
+    result = robust(*arguments, cwd=tmp_path)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert len(result.stderr.strip().splitlines()) <= 4
+
+
+def test_every_verb_has_help() -> None:
+    shown = robust("--help").stdout
+    for verb in ("data", "demo", "eval", "list", "report", "train"):
+        assert f"  {verb} " in shown
+        assert robust(verb, "--help").returncode == 0
