@@ -55,7 +55,7 @@ def did_you_mean(name: str, options: Iterable[str]) -> str:
     known = sorted(options)
     close = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.6)
     if close:
-        return f"Did you mean {' or '.join(close)}?"
+        return f"Did you mean {' or '.join(filter(None, (', '.join(close[:-1]), close[-1])))}?"
     return f"Known: {', '.join(known)}." if 0 < len(known) <= 25 else ""
 
 

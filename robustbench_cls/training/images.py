@@ -105,6 +105,11 @@ def training_loader(
     return loader, order
 
 
+def steps_in(images: int, batch_size: int) -> int:
+    """Optimiser steps of an epoch: full batches, or the one there is."""
+    return max(1, images // batch_size)
+
+
 def make_mix(
     recipe: Recipe, settings: Mapping[str, Setting], num_classes: int
 ) -> Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]] | None:

@@ -7,15 +7,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import torch
-from torch.utils.data import DataLoader
-
 from robustbench_cls.core.discovery import find
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.files import RUNS, atomic
 from robustbench_cls.core.keys import Key
 from robustbench_cls.core.progress import progress_bar
-from robustbench_cls.core.recipe import Recipe
+from robustbench_cls.core.recipe import Recipe, Regimen, Setting
 from robustbench_cls.core.versions import versions
 from robustbench_cls.data.batches import default_workers
 from robustbench_cls.data.label_spaces import to_head
@@ -25,7 +22,7 @@ from robustbench_cls.models.architectures import create_network, family_of, prep
 from robustbench_cls.models.checkpoint import About, read_checkpoint, save
 from robustbench_cls.models.classifier import Classifier
 from robustbench_cls.models.load import pick_device, ready
-from robustbench_cls.training.images import EpochOrder, make_mix, seed_everything, training_loader
+from robustbench_cls.training.images import make_mix, seed_everything, steps_in, training_loader
 from robustbench_cls.training.log import write_log
 from robustbench_cls.training.loop import Trainer, make_trainer, pick_precision, train_epoch, validate
 from robustbench_cls.training.regimens import settle
@@ -66,9 +63,11 @@ def train(model: str, recipe: str | Recipe, options: TrainingOptions | None = No
     """
     options = options or TrainingOptions()
     chosen = recipe if isinstance(recipe, Recipe) else find(recipe, "robustbench_cls.recipes", Recipe, "recipe")
+    regimen, settings = settle(chosen, family_of(model), options.overrides)
     training, validation = _sources(options.data or DEFAULT_TRAIN)
     workers = default_workers() if options.workers is None else options.workers
-    classifier, about, trainer, loader, order = _prepare(model, chosen, training, options, workers)
+    classifier, about, trainer = _prepare(model, chosen, regimen, settings, training, options)
+    loader, order = training_loader(training, chosen, regimen, settings, about.preprocessing, options.seed, workers)
     out = options.out or RUNS / about.name
     about, history = _resume(out, about, trainer)
     epochs, images = trainer.regimen.epochs, len(loader) * trainer.regimen.batch_size
@@ -112,11 +111,15 @@ def _sources(root: Path) -> tuple[ImageSource, ImageSource]:
 
 
 def _prepare(
-    model: str, recipe: Recipe, training: ImageSource, options: TrainingOptions, workers: int
-) -> tuple[Classifier, About, Trainer, "DataLoader[tuple[torch.Tensor, int]]", EpochOrder]:
-    """Everything at its first step."""
+    model: str,
+    recipe: Recipe,
+    regimen: Regimen,
+    settings: Mapping[str, Setting],
+    training: ImageSource,
+    options: TrainingOptions,
+) -> tuple[Classifier, About, Trainer]:
+    """Network, description and trainer at the first step."""
     classes = len(training.class_names)
-    regimen, settings = settle(recipe, family_of(model), options.overrides)
     device = pick_device(options.device)
     precision = pick_precision(options.precision, device)
     seed_everything(Key.of("init", options.seed))
@@ -136,15 +139,9 @@ def _prepare(
         versions=versions(),
     )
     classifier = Classifier(about.name, ready(network, device), about.class_names, about.preprocessing, "", device)
-    loader, order = training_loader(training, recipe, regimen, settings, about.preprocessing, options.seed, workers)
     mix = make_mix(recipe, settings, classes)
-    return (
-        classifier,
-        about,
-        make_trainer(classifier, regimen, mix, precision, len(loader), options.seed),
-        loader,
-        order,
-    )
+    steps = steps_in(len(training), regimen.batch_size)
+    return classifier, about, make_trainer(classifier, regimen, mix, precision, steps, options.seed)
 
 
 def _resume(out: Path, about: About, trainer: Trainer) -> tuple[About, list[dict[str, float]]]:
