@@ -96,8 +96,7 @@ class StoredRun:
         clean = pd.DataFrame(columns=columns)
         if self.reference and self.path(self.reference).exists():
             clean = self.read(self.reference).assign(condition=self.reference.name, severity=0)
-        missing = tuple(c.stem for c in self.conditions if c not in done)
-        return Predictions(frame, self.imagenet, clean, missing)
+        return Predictions(frame, self.imagenet, clean, tuple(c.stem for c in self.missing()))
 
 
 def open_run(run: StoredRun) -> StoredRun:

@@ -8,6 +8,9 @@ from robustbench_cls.core.discovery import discover
 from robustbench_cls.core.errors import NotApplicable
 from robustbench_cls.core.metric import Metric, Predictions, Score
 
+NAMED = 8
+"""Missing conditions that a note names before it counts the rest."""
+
 
 def all_metrics() -> dict[str, Metric]:
     """Every metric by name."""
@@ -24,8 +27,8 @@ def score(model: str, suite: str, predictions: Predictions) -> tuple[list[Score]
     notes: list[str] = []
     missing = predictions.missing
     if missing:
-        shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-        notes.append(f"{suite}, {model}: partial, {len(missing)} conditions are not measured yet ({shown})")
+        shown = ", ".join(missing[:NAMED]) + (f" and {len(missing) - NAMED} more" if len(missing) > NAMED else "")
+        notes.append(f"{suite}, {model}: partial, {len(missing)} conditions missing: {shown}.")
     for metric in all_metrics().values():
         if metric.scope == "suite" and missing:
             continue

@@ -18,9 +18,6 @@ from robustbench_cls.report.labels import LabelledRun, label_runs
 from robustbench_cls.report.section import ReportData, Section
 from robustbench_cls.report.template import fill
 
-NAMED = 8
-"""Missing conditions that a note names, at most."""
-
 
 @dataclass(frozen=True)
 class Part:
@@ -70,7 +67,7 @@ def collect(paths: Sequence[Path]) -> ReportData:
     for entry in entries:
         found, reasons = score(entry.model, entry.suite, entry.run.predictions())
         scores += found
-        notes += [*_missing(entry), *reasons]
+        notes += reasons
     columns = [field.name for field in fields(Score)]
     return ReportData(runs, pd.DataFrame(scores, columns=columns), (*_unlike(entries), *notes))
 
@@ -102,16 +99,6 @@ def _in_order(runs: Sequence[StoredRun]) -> tuple[StoredRun, ...]:
     models = list(dict.fromkeys(run.identity.model for run in runs))
     suites = list(dict.fromkeys(run.identity.suite for run in runs))
     return tuple(sorted(runs, key=lambda run: (models.index(run.identity.model), suites.index(run.identity.suite))))
-
-
-def _missing(entry: LabelledRun) -> list[str]:
-    """Which conditions of a run have no results yet."""
-    missing = [condition.stem for condition in entry.run.missing()]
-    if not missing:
-        return []
-    names = ", ".join(missing[:NAMED]) + (f" and {len(missing) - NAMED} more" if len(missing) > NAMED else "")
-    total = len(entry.run.all_conditions)
-    return [f"{entry.suite}, {entry.model}: partial, {len(missing)} of {total} conditions missing: {names}."]
 
 
 def _unlike(entries: Sequence[LabelledRun]) -> list[str]:

@@ -96,7 +96,7 @@ def test_a_partial_run_has_no_mce_and_the_note_names_what_is_missing() -> None:
     missing = tuple(f"snow-{s}" for s in SEVERITIES)
     scores, notes = score("m", "imagenet-c", Predictions(part, True, whole.reference, missing))
     assert not [s for s in scores if s.condition == "all"]
-    assert any("partial, 5 conditions are not measured yet (snow-1" in note for note in notes)
+    assert any("partial, 5 conditions missing: snow-1" in note for note in notes)
     with pytest.raises(NotApplicable, match="missing: snow"):
         METRICS["mce"].compute(Predictions(part, True, whole.reference))
     assert value(scores, "ce", "fog") > 0
