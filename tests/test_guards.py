@@ -66,7 +66,7 @@ def test_torch_stays_in_its_layers() -> None:
         layer = path.relative_to(PACKAGE).parts[0]
         lazy_recipe = layer == "recipes" and "torch" not in uses
         relative = path.relative_to(PACKAGE).as_posix()
-        assert not uses or lazy_recipe or layer in TORCH and relative not in NO_TORCH_MODULES, f"{path}: {uses}"
+        assert not uses or lazy_recipe or (layer in TORCH and relative not in NO_TORCH_MODULES), f"{path}: {uses}"
 
 
 @pytest.mark.parametrize("code", ["import robustbench_cls", "from robustbench_cls.report import page"])
@@ -100,12 +100,16 @@ def test_every_option_is_on_one_side() -> None:
 
     for options in (EvaluationOptions, TrainingOptions):
         for field in fields(options):
-            assert field.metadata.get("side") in {"identity", "runtime"}, f"{options.__name__}.{field.name} is on no side"
+            assert field.metadata.get("side") in {"identity", "runtime"}, (
+                f"{options.__name__}.{field.name} is on no side"
+            )
 
 
 def identity() -> RunIdentity:
     text = {f.name: f.name for f in fields(RunIdentity)}
-    return RunIdentity(**{**text, "suite_version": 1, "limit": 0, "seed": 0, "protocol": Protocol(256, 224, "bilinear")})
+    return RunIdentity(
+        **{**text, "suite_version": 1, "limit": 0, "seed": 0, "protocol": Protocol(256, 224, "bilinear")}
+    )
 
 
 def test_every_identity_field_changes_the_digest() -> None:
@@ -129,5 +133,3 @@ def test_no_registry_or_machine_is_named() -> None:
     hosts = re.compile("pypi" + r"\.org|pythonhosted|/" + "work/|/" + "root/")
     for path in [*root.glob("*.md"), *root.glob("*/README.md"), *PACKAGE.rglob("*.py"), root / "pyproject.toml"]:
         assert not hosts.search(path.read_text()), path
-
-

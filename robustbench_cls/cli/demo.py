@@ -17,4 +17,5 @@ def command(out: Path) -> None:
     from robustbench_cls.demo import run_demo
 
     page = run_demo(out)
-    click.echo(f"\nOpen {page.resolve().as_uri()}\nTable: {page.with_suffix('.csv')}   Per-image results: {out / 'runs'}")
+    click.echo(f"\nOpen {page.resolve().as_uri()}")
+    click.echo(f"Table: {page.with_suffix('.csv')}   Per-image results: {out / 'runs'}")

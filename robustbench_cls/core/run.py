@@ -48,7 +48,8 @@ class RunIdentity:
     def differences(self, other: "RunIdentity") -> list[str]:
         """`field: this != that` for each field that differs, the protocol's one by one."""
         mine, theirs = self._flat(), other._flat()
-        return [f"{name}: {_short(mine[name])} != {_short(theirs[name])}" for name in mine if mine[name] != theirs[name]]
+        unlike = [name for name in mine if mine[name] != theirs[name]]
+        return [f"{name}: {_short(mine[name])} != {_short(theirs[name])}" for name in unlike]
 
     def _flat(self) -> dict[str, Any]:
         values = asdict(self)

@@ -50,9 +50,16 @@ def is_own(content: Any) -> bool:
 
 
 def save(path: Path, about: About, weights: Mapping[str, torch.Tensor], training: Mapping[str, Any]) -> None:
-    """Write a checkpoint to `path`; the caller sees to it that the file appears whole."""
+    """Write a checkpoint to `path`; the caller sees to it that the file appears whole.
+
+    Raises:
+        OSError: it could not be written; torch itself raises RuntimeError for a full disk.
+    """
     content = {"format": FORMAT, "about": asdict(about), "weights": dict(weights), "training": dict(training)}
-    torch.save(content, path)
+    try:
+        torch.save(content, path)
+    except RuntimeError as error:
+        raise OSError(str(error).partition("\n")[0]) from error
 
 
 def read_about(content: Mapping[str, Any], path: Path) -> About:

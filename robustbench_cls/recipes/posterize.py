@@ -16,6 +16,7 @@ class AtLeastOneBit:
     level_fn: Callable[[float, Any], tuple[int]]
 
     def __call__(self, level: float, hparams: Any) -> tuple[int]:
+        """The bits to keep at this level, as a tuple of one."""
         return (max(1, self.level_fn(level, hparams)[0]),)
 
 

@@ -50,7 +50,10 @@ def test_list_shows_all_kinds() -> None:
         (["train", "--model", "resnet5"], "timm has no model 'resnet5'. Did you mean"),
         (["train", "--set", "epochs"], "--set takes KEY=VALUE, got 'epochs'"),
         (["train"], "There is no data set datasets/imagenet"),
-        (["eval", "--suite", "imagenet-d", "x.pt"], "Unknown suite 'imagenet-d'. Did you mean imagenet-c, imagenet-a or imagenet?"),
+        (
+            ["eval", "--suite", "imagenet-d", "x.pt"],
+            "Unknown suite 'imagenet-d'. Did you mean imagenet-c, imagenet-a or imagenet?",
+        ),
         (["eval", "--suite", "imagenet", "x.pt"], "There is no checkpoint x.pt"),
         (["eval", "--suite", "imagenet"], "Name either a CHECKPOINT"),
         (["report", "nowhere"], "No results in nowhere"),

@@ -47,7 +47,10 @@ def test_contract_of_every_suite(suite: Suite) -> None:
 def test_all_four_suites_on_own_data(toy: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
     names = ["imagenet", "imagenet-a", "stylized-imagenet", FEW]
     runs = evaluate(toy_checkpoint, names, options(toy, tmp_path))
-    counts = {run.identity.suite: {p.name: len(run.read(c)) for c in run.all_conditions for p in [run.path(c)]} for run in runs}
+    counts = {
+        run.identity.suite: {p.name: len(run.read(c)) for c in run.all_conditions for p in [run.path(c)]}
+        for run in runs
+    }
     assert counts == {
         "imagenet": {"clean.parquet": 12},
         "imagenet-a": {"clean.parquet": 12, "natural.parquet": 6},
@@ -151,9 +154,7 @@ def test_no_data_at_all(toy_checkpoint: Path, tmp_path: Path, monkeypatch: pytes
         evaluate(toy_checkpoint, "imagenet", EvaluationOptions(data=Path("gone"), progress=False))
 
 
-def test_other_classes_are_refused(
-    toy_checkpoint: Path, tmp_path: Path, make_folder: Callable[..., Path]
-) -> None:
+def test_other_classes_are_refused(toy_checkpoint: Path, tmp_path: Path, make_folder: Callable[..., Path]) -> None:
     data = make_folder(tmp_path / "val", classes=("cat", "wolf"))
     with pytest.raises(UserError, match=r"1 of 2 folders are not classes of the model \(wolf\)"):
         evaluate(toy_checkpoint, "imagenet", options(data, tmp_path / "out"))

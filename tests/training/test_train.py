@@ -62,7 +62,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
     whole = train(model, "randaugment", options(toy, tmp_path / "whole"))
     real = module.train_epoch
 
-    def dies(trainer, loader, epoch, advance):  # noqa: ANN001, ANN202
+    def dies(trainer, loader, epoch, advance):
         if epoch == 2:
             raise KeyboardInterrupt
         return real(trainer, loader, epoch, advance)

@@ -1,0 +1,91 @@
+"""Every command in the README runs: the two installing ones in CI, the others here on small data."""
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+
+from robustbench_cls.data.label_spaces import imagenet_1k, imagenet_a
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+SMALLER = {
+    "train": "--set epochs=1 --set batch_size=4 --set input_size=32 --workers 0",
+    "eval": "--limit 2 --workers 0",
+    "data": "--train 2 --val 1",
+}
+"""Added to a command so that it ends soon; the last value given counts."""
+
+
+def commands() -> list[str]:
+    blocks = re.findall(r"^```sh\n(.*?)^```", README, re.S | re.M)
+    return [line for block in blocks for line in block.splitlines() if line]
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory, toy: Path, make_folder: Callable[..., Path]) -> Path:
+    """A working folder with the data that the README speaks of, a few images each."""
+    root = tmp_path_factory.mktemp("readme")
+    (root / "mydata").symlink_to(toy)
+    hard = imagenet_a().class_names
+    classes = (*hard[:2], *[name for name in imagenet_1k() if name not in hard][:2])
+    make_folder(root / "datasets/imagenet/train", classes=classes, count=2)
+    make_folder(root / "datasets/imagenet/val", classes=classes, count=1)
+    make_folder(root / "datasets/imagenet-a", classes=hard[:2], count=1)
+    torch.manual_seed(0)
+    torch.save(timm.create_model("resnet50").state_dict(), root / "resnet50.pth")
+    return root
+
+
+def test_the_two_commands_come_first_and_ci_runs_them() -> None:
+    first, second = commands()[:2]
+    assert first == "pip install . && robust demo"
+    assert second.startswith("pip install '.[test]' && pytest")
+    assert "## Two commands" in (ROOT / ".ci/run").read_text()
+
+
+@pytest.mark.slow
+def test_every_other_command_runs(sandbox: Path) -> None:
+    others = commands()[2:]
+    assert len(others) >= 10
+    for line in others:
+        words = shlex.split(line)
+        assert words[0] == "robust", line
+        more = shlex.split(SMALLER.get(words[1], ""))
+        command = [sys.executable, "-m", "robustbench_cls.cli.main", *words[1:], *more]
+        result = subprocess.run(command, cwd=sandbox, capture_output=True, text=True)
+        assert result.returncode == 0, f"{line}\n{result.stdout}\n{result.stderr}"
+
+
+def test_the_file_tree_is_complete() -> None:
+    tree = re.search(r"^## Files\n+```\n(.*?)^```", README, re.S | re.M)
+    assert tree
+    named = set(re.findall(r"[\w.]+\.py", tree[1]))
+    package = ROOT / "robustbench_cls"
+    files = {path.name for path in package.rglob("*.py")} - {"__init__.py"}
+    assert files <= named, sorted(files - named)
+    assert named - {"test_guards.py"} <= files, sorted(named - files)
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\((?!https://)([^)#]+)", README):
+        assert (ROOT / target).exists(), target
+
+
+@pytest.mark.slow
+def test_the_example_metric_works_as_printed(tmp_path: Path) -> None:
+    (block,) = [b for b in re.findall(r"^```python\n(.*?)^```", README, re.S | re.M) if "METRIC = " in b]
+    (tmp_path / "worst_condition.py").write_text(block)
+    from robustbench_cls.core.discovery import load_file
+    from robustbench_cls.core.metric import Metric
+    from tests.metrics.test_contracts import predictions
+
+    metric = load_file(tmp_path / "worst_condition.py", Metric, "metric")
+    assert metric.compute(predictions(1.0)) == 1.0
+    assert 0.4 < metric.compute(predictions(0.6)) < 0.6
