@@ -93,3 +93,8 @@ class Suite:
     reference: Condition | None
     protocol: Protocol
     source: str
+
+    @property
+    def corrupts(self) -> bool:
+        """True where the conditions are corruptions of the split's images."""
+        return any(condition.severity for condition in self.conditions)

@@ -69,17 +69,16 @@ def locate(suite: Suite, data: Path | None) -> SuiteData:
     Raises:
         UserError: they are not there; the message says what was expected.
     """
-    corrupts = bool(suite.conditions[0].severity)
     if data is None:
-        return _in_datasets(suite, corrupts)
+        return _in_datasets(suite)
     if not data.is_dir():
         raise UserError(f"There is no folder {data}. Give --data a data set's root or one split's folder.")
-    if corrupts and is_published_tree(data):
+    if suite.corrupts and is_published_tree(data):
         return SuiteData((data, ""), None, published=True)
     clean = split_in(data, "val") if suite.reference else None
     images = split_in(data, suite.split)
     if images is None and clean is None and not parquet_files(data, "train"):
-        return SuiteData((data, ""), (data, "") if corrupts else _sibling(data, suite))
+        return SuiteData((data, ""), (data, "") if suite.corrupts else _sibling(data, suite))
     if images is None:
         raise UserError(
             f"Suite '{suite.name}' reads {data / suite.split}, which is not there. "
@@ -88,14 +87,14 @@ def locate(suite: Suite, data: Path | None) -> SuiteData:
     return SuiteData(images, clean)
 
 
-def _in_datasets(suite: Suite, corrupts: bool) -> SuiteData:
+def _in_datasets(suite: Suite) -> SuiteData:
     folder = DATASETS / suite.folder
     clean = split_in(DEFAULT_TRAIN, "val") if suite.reference else None
-    if corrupts and is_published_tree(folder):
+    if suite.corrupts and is_published_tree(folder):
         return SuiteData((folder, ""), clean, published=True)
-    images = split_in(DEFAULT_TRAIN, "val") if corrupts else split_in(folder, "val") or _flat(folder)
+    images = split_in(DEFAULT_TRAIN, "val") if suite.corrupts else split_in(folder, "val") or _flat(folder)
     if images is None:
-        wanted = DEFAULT_TRAIN / "val" if corrupts else folder
+        wanted = DEFAULT_TRAIN / "val" if suite.corrupts else folder
         raise UserError(
             f"Suite '{suite.name}' expects class folders in {wanted}, found none. "
             f"See datasets/README.md#{suite.folder}, or give --data."

@@ -66,47 +66,78 @@ def plan(suite: Suite, classifier: Classifier, data: Path | None, limit: int, se
         UserError: data that is not there, or classes that don't match the classifier's.
     """
     found = locate(suite, data)
+    sources = _sources(suite, found)
+    head = classifier.class_names
+    to_head(sources[0].class_names, head, f"{suite.name}: {sources[0].path}")
+    competing_K = competing(suite.label_space, head, sources[0].class_names)
+    select = _Selection(suite.name, head, competing_K, limit, seed)
+    if not found.published:
+        sources = [select(sources[0])] * len(suite.conditions)
+    else:
+        sources = [select(source) for source in sources]
     protocol = _protocol(suite, classifier, found.published)
-    sources = _condition_sources(suite, found)
-    first = sources[0]
-    to_head(first.class_names, classifier.class_names, f"{suite.name}: {first.path}")
-    competing_K = competing(suite.label_space, classifier.class_names, first.class_names)
-    notes = _class_notes(suite, classifier, first, competing_K)
-    kept = [_prepare(source, suite, classifier, competing_K, limit, seed) for source in _unique(sources)]
-    prepared = dict(zip((id(source) for source in _unique(sources)), kept, strict=True))
     parts = [
-        Part(condition, prepared[id(source)], protocol, _change(condition, found.published, seed))
+        Part(condition, source, protocol, _change(condition, found.published, seed))
         for condition, source in zip(suite.conditions, sources, strict=True)
     ]
-    reference, clean = _reference(suite, classifier, found, competing_K, limit, seed)
-    if reference is not None and clean is not None:
-        clean_protocol = _protocol(suite, classifier, published=False)
-        parts.insert(0, Part(reference, clean, replace(clean_protocol, jpeg_quality=0, images="stored")))
-    if suite.reference is not None and clean is None:
+    notes = _class_notes(select, sources[0])
+    if suite.reference and found.reference:
+        clean = replace(_protocol(suite, classifier, published=False), jpeg_quality=0, images="stored")
+        parts.insert(0, Part(suite.reference, select(open_source(*found.reference)), clean))
+    elif suite.reference:
         notes = (*notes, "no clean val images were found, so no number is relative to them")
-    identity = _identity(suite, classifier, protocol, competing_K, parts, limit, seed, precision)
-    imagenet = classifier.imagenet and len(competing_K) == len(classifier.class_names)
-    return Plan(identity, suite, reference if clean is not None else None, tuple(parts), competing_K, imagenet, notes)
+    return Plan(
+        identity=_identity(suite, classifier, protocol, select, parts, precision),
+        suite=suite,
+        reference=suite.reference if found.reference else None,
+        parts=tuple(parts),
+        competing_K=competing_K,
+        imagenet=classifier.imagenet and len(competing_K) == len(head),
+        notes=notes,
+    )
+
+
+@dataclass(frozen=True)
+class _Selection:
+    """Which images of a source are measured: those whose class competes, at most `limit`, drawn by key."""
+
+    suite: str
+    head: tuple[str, ...]
+    competing_K: npt.NDArray[np.int64]
+    limit: int
+    seed: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The classes that compete, in the head's order."""
+        return tuple(self.head[i] for i in self.competing_K)
+
+    def __call__(self, source: ImageSource) -> ImageSource:
+        """The selected images, labelled by the head's indices."""
+        labels_N = to_head(source.class_names, self.head, f"{self.suite}: {source.path}")[source.labels_N]
+        kept = np.flatnonzero(np.isin(labels_N, self.competing_K))
+        if not len(kept):
+            raise UserError(f"{self.suite}: none of the classes in {source.path} is in the suite's label space.")
+        competes = replace(source, labels_N=labels_N).take(kept)
+        return competes.take(keyed_subset(competes.ids, self.limit, self.seed))
 
 
 def _protocol(suite: Suite, classifier: Classifier, published: bool) -> Protocol:
     own = classifier.preprocessing
     protocol = suite.protocol
-    if suite.conditions[0].severity:
-        images = "published" if published else f"generated:{engine_version()}"
-        protocol = replace(protocol, images=images, jpeg_quality=JPEG_QUALITY)
     if published:
-        protocol = replace(protocol, resize=0, crop=0)
+        protocol = replace(protocol, images="published", jpeg_quality=JPEG_QUALITY, resize=0, crop=0)
+    elif suite.corrupts:
+        protocol = replace(protocol, images=f"generated:{engine_version()}", jpeg_quality=JPEG_QUALITY)
     fixed = set(classifier.class_names) >= set(imagenet_1k())
     return protocol.resolved(own.resize, own.input_size, own.interpolation, fixed=fixed)
 
 
-def _condition_sources(suite: Suite, found: SuiteData) -> list[ImageSource]:
-    """The images of each condition; one source serves all that are made from the same images."""
+def _sources(suite: Suite, found: SuiteData) -> list[ImageSource]:
+    """The images that the conditions are made from: one source, or one a condition where they are published."""
     path, split = found.images
     if not found.published:
-        source = open_source(path, split)
-        return [source] * len(suite.conditions)
+        return [open_source(path, split)]
     sources = [open_source(path / condition.name / str(condition.severity)) for condition in suite.conditions]
     for source in sources:
         if source.ids != sources[0].ids:
@@ -117,57 +148,13 @@ def _condition_sources(suite: Suite, found: SuiteData) -> list[ImageSource]:
     return sources
 
 
-def _unique(sources: Sequence[ImageSource]) -> list[ImageSource]:
-    return list({id(source): source for source in sources}.values())
-
-
-def _prepare(
-    source: ImageSource,
-    suite: Suite,
-    classifier: Classifier,
-    competing_K: npt.NDArray[np.int64],
-    limit: int,
-    seed: int,
-) -> ImageSource:
-    """The images whose class competes, at most `limit` drawn by key, labelled by the head's indices."""
-    mapping = to_head(source.class_names, classifier.class_names, f"{suite.name}: {source.path}")
-    labels_N = mapping[source.labels_N]
-    kept = np.flatnonzero(np.isin(labels_N, competing_K))
-    if not len(kept):
-        raise UserError(f"{suite.name}: none of the classes in {source.path} is in the suite's label space.")
-    source = replace(source, labels_N=labels_N).take(kept)
-    return source.take(keyed_subset(source.ids, limit, seed))
-
-
-def _class_notes(
-    suite: Suite, classifier: Classifier, source: ImageSource, competing_K: npt.NDArray[np.int64]
-) -> tuple[str, ...]:
-    names = {classifier.class_names[i] for i in competing_K}
-    shown = names & set(source.class_names)
-    if len(shown) == len(names) == len(source.class_names):
+def _class_notes(select: _Selection, source: ImageSource) -> tuple[str, ...]:
+    shown = set(select.names) & set(source.class_names)
+    others = len(source.class_names) - len(shown)
+    if len(shown) == len(select.names) and not others:
         return ()
-    return (
-        f"{len(shown)} of the {len(names)} classes that compete have images"
-        + (
-            f"; {len(source.class_names) - len(shown)} folders of other classes are left out"
-            if len(shown) < len(source.class_names)
-            else ""
-        ),
-    )
-
-
-def _reference(
-    suite: Suite,
-    classifier: Classifier,
-    found: SuiteData,
-    competing_K: npt.NDArray[np.int64],
-    limit: int,
-    seed: int,
-) -> tuple[Condition | None, ImageSource | None]:
-    if suite.reference is None or found.reference is None:
-        return None, None
-    clean = open_source(*found.reference)
-    return suite.reference, _prepare(clean, suite, classifier, competing_K, limit, seed)
+    note = f"{len(shown)} of the {len(select.names)} classes that compete have images"
+    return (f"{note}; {others} folders of other classes are left out" if others else note,)
 
 
 def _change(condition: Condition, published: bool, seed: int) -> Corrupt | None:
@@ -180,13 +167,10 @@ def _identity(
     suite: Suite,
     classifier: Classifier,
     protocol: Protocol,
-    competing_K: npt.NDArray[np.int64],
+    select: _Selection,
     parts: Sequence[Part],
-    limit: int,
-    seed: int,
     precision: str,
 ) -> RunIdentity:
-    names = tuple(classifier.class_names[i] for i in competing_K)
     fingerprints = tuple(dict.fromkeys(part.source.fingerprint for part in parts))
     return RunIdentity(
         model=classifier.name,
@@ -195,10 +179,10 @@ def _identity(
         suite=suite.name,
         suite_version=suite.version,
         protocol=protocol,
-        label_space=suite.label_space.name if len(names) < len(classifier.class_names) else "head",
-        label_space_sha256=names_sha256(names),
+        label_space=suite.label_space.name if len(select.names) < len(select.head) else "head",
+        label_space_sha256=names_sha256(select.names),
         data_fingerprint=names_sha256(fingerprints),
-        limit=limit,
-        seed=seed,
+        limit=select.limit,
+        seed=select.seed,
         precision=precision,
     )
