@@ -17,9 +17,12 @@ TRAIN, VAL = 300, 20
 SETTINGS = {
     "epochs": "8",
     "input_size": "64",
-    "batch_size": "64",
+    "batch_size": "32",
+    "optimizer": "adamw",
+    "lr": "0.032",
+    "weight_decay": "0.05",
+    "label_smoothing": "0.1",
     "crop_scale_min": "0.35",
-    "lr": "0.4",
 }
 """Of both recipes alike, so that only the recipe differs."""
 

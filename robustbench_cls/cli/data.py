@@ -23,4 +23,4 @@ def shapes(out: Path, train: int, val: int, seed: int) -> None:
     from robustbench_cls.data.shapes import build_shapes
 
     build_shapes(out, train=train, val=val, seed=seed, progress=progress_items)
-    click.echo(f"\nNext: robust train --recipe cutmix --model test_resnet --data {out} --set epochs=8")
+    click.echo(f"\nNext: robust train --recipe cutmix --model resnet18 --data {out} --set epochs=8 --set input_size=64")

@@ -33,8 +33,9 @@ MANIFEST = "shapes.json"
 
 README = """# Ten shapes
 
-Drawn by `robust data shapes`: {classes}. {side} x {side} px RGB PNG, one folder a class. A picture is a pure
-function of the seed ({seed}), the split, the class and its number (generator version {version}).
+Drawn by `robust data shapes`: {classes}.
+RGB PNG of {side} x {side} px, one folder a class. A picture is a pure function of the seed ({seed}), the split,
+the class and its number (generator version {version}).
 
 | split | images a class | what it is |
 |---|---|---|

@@ -73,9 +73,21 @@ def test_another_seed_draws_other_pictures(built: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("scene", "style", "sha256"),
     [
-        (Scene(0, "train", "arrow", 0), Style("arrow", "arrow"), "b5b1d93caf810f100a25092f24c20f7814756a173fefa057f259c129bbf2279d"),
-        (Scene(0, "val", "ring", 7), Style("star", "heart"), "54d756bada63c172f61bcb708b910b8218a619b45f6c8e8b96e0b6d12697e592"),
-        (Scene(3, "a", "triangle", 1000), Style("square", "square"), "26742a616640c280b06dbb5de33d36e1ddcf390313f4448e5cb1089d73ae831b"),
+        (
+            Scene(0, "train", "arrow", 0),
+            Style("arrow", "arrow"),
+            "b5b1d93caf810f100a25092f24c20f7814756a173fefa057f259c129bbf2279d",
+        ),
+        (
+            Scene(0, "val", "ring", 7),
+            Style("star", "heart"),
+            "54d756bada63c172f61bcb708b910b8218a619b45f6c8e8b96e0b6d12697e592",
+        ),
+        (
+            Scene(3, "a", "triangle", 1000),
+            Style("square", "square"),
+            "26742a616640c280b06dbb5de33d36e1ddcf390313f4448e5cb1089d73ae831b",
+        ),
     ],
 )
 def test_golden_pixels(scene: Scene, style: Style, sha256: str) -> None:
