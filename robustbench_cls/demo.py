@@ -11,11 +11,11 @@ from robustbench_cls.training.train import TrainingOptions, train
 MODEL = "test_resnet"
 RECIPES = ("baseline", "cutmix")
 SUITES = ("imagenet", "imagenet-c", "imagenet-a", "stylized-imagenet")
-TRAIN, VAL = 300, 20
+TRAIN, VAL = 250, 15
 """Images a class: enough to learn from, and few enough to corrupt in 75 ways within a minute."""
 
 SETTINGS = {
-    "epochs": "8",
+    "epochs": "7",
     "input_size": "64",
     "batch_size": "32",
     "optimizer": "adamw",

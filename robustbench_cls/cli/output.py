@@ -1,6 +1,7 @@
 """Scores on the terminal."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -29,7 +30,7 @@ def print_scores(runs: "Sequence[StoredRun]", *, as_json: bool) -> None:
             click.echo(f"  {all_metrics()[score.metric].title:40} {score.condition:10} {percent:7.2f} %  n={score.n}")
         for note in [*run.provenance["notes"], *notes]:
             click.echo(f"  note: {note}")
-    folders = " ".join(dict.fromkeys(str(run.folder.parent) for run in runs))
+    folders = " ".join(dict.fromkeys(shlex.quote(str(run.folder.parent)) for run in runs))
     click.echo(f"\nNext: robust report {folders} --out reports/page.html")
 
 

@@ -1,5 +1,6 @@
 """`robust train`."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -51,5 +52,5 @@ def command(
         workers=workers,
     )
     best = train(model, chosen, options)
-    where = f" --data {data}" if data else ""
-    click.echo(f"\nNext: robust eval --suite imagenet --suite imagenet-c{where} {best}")
+    where = f" --data {shlex.quote(str(data))}" if data else ""
+    click.echo(f"\nNext: robust eval --suite imagenet --suite imagenet-c{where} {shlex.quote(str(best))}")

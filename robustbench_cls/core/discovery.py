@@ -9,6 +9,7 @@ import difflib
 import importlib
 import importlib.util
 import pkgutil
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -70,6 +71,16 @@ def pick(name: str, options: Mapping[str, N], kind: str) -> N:
     return options[name]
 
 
+def require_name(name: str, word: str) -> None:
+    """Accept names that are safe as file names.
+
+    Raises:
+        UserError: it is not one.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}", name):
+        raise UserError(f"A {word}'s name is made of letters, digits and . _ + -, at most 100, not {name[:40]!r}.")
+
+
 def load_file(path: Path, kind: type[N], word: str) -> N:
     """The one instance of `kind` in the Python file that the user named as code; the file is run.
 
@@ -82,10 +93,14 @@ def load_file(path: Path, kind: type[N], word: str) -> N:
     if spec is None or spec.loader is None:
         raise UserError(f"{path} is not a Python file; a {word} of your own ends in .py.")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except (SyntaxError, ImportError) as error:
+        raise UserError(f"{path} can't be loaded: {error}.") from error
     found: list[N] = [value for value in vars(module).values() if isinstance(value, kind)]
     if len(found) != 1:
         raise UserError(f"{path} must define exactly one {kind.__name__}, found {len(found)}.")
+    require_name(found[0].name, word)
     return found[0]
 
 

@@ -40,6 +40,17 @@ def atomic(path: Path) -> Iterator[Path]:
         Path(name).unlink(missing_ok=True)
 
 
+def require_writable(folder: Path) -> None:
+    """Make the folder, and find out now rather than after hours whether files can be written there.
+
+    Raises:
+        UserError: they can't.
+    """
+    with atomic(folder / "probe") as temporary:
+        temporary.touch()
+    (folder / "probe").unlink()
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Store a JSON file, whole or not at all."""
     with atomic(path) as temporary:

@@ -17,6 +17,8 @@ from robustbench_cls.data.source import ImageSource
 Change: TypeAlias = Callable[[UInt8Image, str], UInt8Image]
 """From a crop and its image id to the crop that the model is shown. Picklable."""
 
+MOST_WORKERS = 256
+
 Item: TypeAlias = tuple[int, int]
 
 
@@ -56,9 +58,24 @@ def batch_plan(sizes: Sequence[int], batch_size: int) -> list[list[Item]]:
     ]
 
 
-def default_workers() -> int:
-    """Worker processes for loading: one a core, at most 16."""
-    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 16)
+def loading_workers(asked: int | None) -> int:
+    """Worker processes for loading: as many as asked for, else one a core and at most 16.
+
+    Raises:
+        UserError: under 0 or over 256.
+    """
+    if asked is None:
+        return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 16)
+    if not 0 <= asked <= MOST_WORKERS:
+        raise UserError(f"--workers must lie in 0..{MOST_WORKERS}, got {asked}.")
+    return asked
+
+
+def _one_opencv_thread(worker: int) -> None:
+    """In a loading process: there is one for each core, so OpenCV's own threads would only be in the way."""
+    import cv2
+
+    cv2.setNumThreads(1)
 
 
 def batches(
@@ -71,7 +88,11 @@ def batches(
     """
     plan = batch_plan([len(part.source) for part in parts], batch_size)
     loader = DataLoader(
-        PartImages(parts), batch_sampler=plan, num_workers=workers, pin_memory=torch.accelerator.is_available()
+        PartImages(parts),
+        batch_sampler=plan,
+        num_workers=workers,
+        pin_memory=torch.accelerator.is_available(),
+        worker_init_fn=_one_opencv_thread if any(part.change for part in parts) else None,
     )
     for items, (images_BHW3, labels_B) in zip(plan, unwrapped(loader), strict=True):
         yield items[0][0], items[0][1], images_BHW3, labels_B

@@ -3,7 +3,7 @@
 import io
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from robustbench_cls.core.corruption import UInt8Image
 from robustbench_cls.core.errors import UserError
@@ -28,6 +28,8 @@ def decode_rgb(data: bytes, name: str) -> Image.Image:
     try:
         image: Image.Image = Image.open(io.BytesIO(data))
         image.load()
+    except UnidentifiedImageError as error:
+        raise UserError(f"{name} is not a readable image (no known format). Fetch it again, or delete it.") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(f"{name} is not a readable image ({error}). Fetch it again, or delete it.") from error
     if image.mode == "RGB":

@@ -37,7 +37,8 @@ def split_in(root: Path, split: str) -> tuple[Path, str] | None:
     if parquet_files(root, split):
         return root, split
     for name in SYNONYMS.get(split, (split,)):
-        if (root / name).is_dir():
+        # A class may be called "test"; as a split it stands beside train/.
+        if (root / name).is_dir() and (name != "test" or (root / "train").is_dir()):
             return root / name, ""
     return None
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from robustbench_cls.core.corruption import UInt8Image
 from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.files import require_writable
 from robustbench_cls.data.shapes_drawing import (
     CORRELATION,
     VERSION,
@@ -127,7 +128,7 @@ def build_shapes(out: Path, *, train: int = 300, val: int = 50, seed: int = 0, p
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         return _existing(out, wanted)
     out = out.resolve()
-    out.parent.mkdir(parents=True, exist_ok=True)
+    require_writable(out.parent)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
         part = Path(folder) / out.name
         built = _draw_all(part, wanted, progress)

@@ -15,6 +15,9 @@ from PIL import Image
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.data.decode import decode_rgb
 
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm")
+"""What counts as an image file in a class folder, in either case; other files are passed over."""
+
 SYNONYMS = {"val": ("val", "validation", "test"), "train": ("train",)}
 """Folder or file names that stand for a split, the preferred one first; another split has one name."""
 
@@ -56,6 +59,8 @@ class ImageSource:
                 data = file.read()
         except OSError as error:
             raise UserError(f"{name} can't be read: {error.strerror or error}.") from error
+        except TypeError as error:
+            raise UserError(f"{name} holds no image. Leave the row out.") from error
         return decode_rgb(data, name)
 
     def take(self, indices: npt.NDArray[np.int64]) -> "ImageSource":
@@ -98,25 +103,45 @@ def _open_folder(path: Path) -> ImageSource:
     from timm.data import create_dataset
 
     try:
-        reader = create_dataset("", root=str(path), search_split=False).reader
+        reader = create_dataset("", root=str(path), search_split=False, input_key=";".join(EXTENSIONS)).reader
     except RuntimeError as error:
-        raise UserError(f"No images in {path}: expected a folder a class with image files in it.") from error
+        kinds = ", ".join(EXTENSIONS)
+        raise UserError(f"No images in {path}: expected a folder a class with image files in it ({kinds}).") from error
     class_names = tuple(sorted(reader.class_to_idx, key=reader.class_to_idx.__getitem__))
     files = [Path(file) for file, _ in reader.samples]
     loose = sum(file.parent == path for file in files)
     if loose:
         raise UserError(f"{path} holds {loose} images that lie in no class folder. Sort them into a folder a class.")
+    _check_links(files)
     ids = tuple(file.relative_to(path).as_posix() for file in files)
     labels_N = np.array([label for _, label in reader.samples], dtype=np.int64)
-    sizes = [file.stat().st_size for file in files]
+    try:
+        sizes = [file.stat().st_size for file in files]
+    except OSError as error:
+        raise UserError(f"{error.filename} can't be read: {error.strerror}. Is it a broken link?") from error
     return _source(str(path), class_names, ids, labels_N, sizes, reader)
+
+
+def _check_links(files: Sequence[Path]) -> None:
+    """Refuse folders that links lead to twice: their images would count twice, or without end."""
+    seen: dict[Path, Path] = {}
+    for folder in dict.fromkeys(file.parent for file in files):
+        other = seen.setdefault(folder.resolve(), folder)
+        if other != folder:
+            raise UserError(f"{folder} and {other} are the same folder through a link. Remove the link.")
 
 
 def _open_parquet(path: Path, split: str, files: Sequence[Path]) -> ImageSource:
     image_key, label_key = _columns(files[0])
-    reader = _hugging_face_reader(path, files[0].name.partition("-")[0].removesuffix(".parquet"), image_key, label_key)
+    reader = _hugging_face_reader(path, files, image_key, label_key)
     class_names = tuple(sorted(reader.class_to_idx, key=reader.class_to_idx.__getitem__))
-    labels_N = np.array(reader.dataset[label_key], dtype=np.int64)
+    labels = reader.dataset[label_key]
+    without = sum(label is None or not 0 <= label < len(class_names) for label in labels)
+    if without:
+        raise UserError(
+            f"{files[0]}: {without} of {len(labels)} rows have no label. Leave them out, or name a split that has."
+        )
+    labels_N = np.array(labels, dtype=np.int64)
     ids = tuple(f"{split}/{row:07d}" for row in range(len(reader)))
     return _source(f"{path}", class_names, ids, labels_N, [file.stat().st_size for file in files], reader)
 
@@ -139,15 +164,21 @@ def _columns(file: Path) -> tuple[str, str]:
         ) from error
 
 
-def _hugging_face_reader(path: Path, split: str, image_key: str, label_key: str) -> Any:
+def _hugging_face_reader(path: Path, files: Sequence[Path], image_key: str, label_key: str) -> Any:
     from timm.data import create_dataset
 
     import datasets
 
     datasets.disable_progress_bars()
     logging.getLogger("datasets").setLevel(logging.ERROR)
-    name = f"hfds/{path.resolve()}"
-    return create_dataset(name, split=split, input_key=image_key, target_key=label_key).reader
+    prefix = files[0].name.partition("-")[0].removesuffix(".parquet")
+    split = {"val": "validation"}.get(prefix, prefix)  # as the library renames it
+    try:
+        reader = create_dataset(f"hfds/{path.resolve()}", split=split, input_key=image_key, target_key=label_key).reader
+    except (ValueError, OSError, datasets.exceptions.DatasetsError) as error:
+        reason = str(error.__cause__ or error).partition("\n")[0]
+        raise UserError(f"{path}/{prefix}-*.parquet can't be read ({reason}). Fetch the files again.") from error
+    return reader
 
 
 def _source(

@@ -10,7 +10,7 @@ from robustbench_cls.core.files import RUNS
 from robustbench_cls.core.progress import progress_bar
 from robustbench_cls.core.suite import Suite
 from robustbench_cls.core.versions import versions
-from robustbench_cls.data.batches import default_workers
+from robustbench_cls.data.batches import loading_workers
 from robustbench_cls.evaluation.loop import measure
 from robustbench_cls.evaluation.plan import Plan, plan
 from robustbench_cls.evaluation.store import StoredRun, open_run
@@ -26,12 +26,12 @@ class EvaluationOptions:
     and how fast.
     """
 
-    data: Path | None = field(default=None, metadata={"side": "identity"})
+    data: str | Path | None = field(default=None, metadata={"side": "identity"})
     limit: int = field(default=0, metadata={"side": "identity"})
     seed: int = field(default=0, metadata={"side": "identity"})
     batch_size: int = field(default=64, metadata={"side": "runtime"})
     workers: int | None = field(default=None, metadata={"side": "runtime"})
-    out: Path | None = field(default=None, metadata={"side": "runtime"})
+    out: str | Path | None = field(default=None, metadata={"side": "runtime"})
     progress: bool = field(default=True, metadata={"side": "runtime"})
 
 
@@ -64,11 +64,13 @@ def evaluate(
     classifier = model if isinstance(model, Classifier) else load_classifier(model)
     named = [suites] if isinstance(suites, (str, Suite)) else list(suites)
     chosen = [s if isinstance(s, Suite) else find(s, "robustbench_cls.suites", Suite, "suite") for s in named]
-    plans = [plan(suite, classifier, options.data, options.limit, options.seed, "float32") for suite in chosen]
-    out = options.out or RUNS / classifier.name
+    workers = loading_workers(options.workers)
+    data = Path(options.data) if options.data is not None else None
+    plans = [plan(suite, classifier, data, options.limit, options.seed, "float32") for suite in chosen]
+    out = Path(options.out) if options.out is not None else RUNS / classifier.name
     runs = [open_run(_stored(p, classifier, out)) for p in plans]
     for suite_plan, run in zip(plans, runs, strict=True):
-        _measure_missing(suite_plan, run, classifier, options)
+        _measure_missing(suite_plan, run, classifier, options, workers)
     return runs
 
 
@@ -92,14 +94,15 @@ def _stored(suite_plan: Plan, classifier: Classifier, out: Path) -> StoredRun:
     )
 
 
-def _measure_missing(suite_plan: Plan, run: StoredRun, classifier: Classifier, options: EvaluationOptions) -> None:
+def _measure_missing(
+    suite_plan: Plan, run: StoredRun, classifier: Classifier, options: EvaluationOptions, workers: int
+) -> None:
     missing = set(run.missing())
     parts = [part for part in suite_plan.parts if part.condition in missing]
     total = sum(len(part.source) for part in suite_plan.parts)
     left = sum(len(part.source) for part in parts)
     label = f"{classifier.name} on {suite_plan.suite.name}"
     with progress_bar(total, total - left, label, show=options.progress) as bar:
-        workers = default_workers() if options.workers is None else options.workers
         if parts:
             measure(
                 run,

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from robustbench_cls.core.corruption import Corruption, UInt8Image
+from robustbench_cls.core.corruption import MINIMUM_SIDE, SEVERITIES, Corruption, UInt8Image
+from robustbench_cls.core.discovery import pick, require_name
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.keys import keyed_subset
 from robustbench_cls.core.run import RunIdentity, names_sha256
@@ -65,6 +66,7 @@ def plan(suite: Suite, classifier: Classifier, data: Path | None, limit: int, se
     Raises:
         UserError: data that is not there, or classes that don't match the classifier's.
     """
+    _check_suite(suite)
     found = locate(suite, data)
     sources = _sources(suite, found)
     head = classifier.class_names
@@ -76,6 +78,11 @@ def plan(suite: Suite, classifier: Classifier, data: Path | None, limit: int, se
     else:
         sources = [select(source) for source in sources]
     protocol = _protocol(suite, classifier, found.published)
+    if suite.corrupts and not found.published and (protocol.crop or 0) < MINIMUM_SIDE:
+        raise UserError(
+            f"{suite.name}: images would be corrupted at {protocol.crop} px, the model's input size; that takes at "
+            f"least {MINIMUM_SIDE}. Leave the suite out, or train with --set input_size=32."
+        )
     parts = [
         Part(condition, source, protocol, _change(condition, found.published, seed))
         for condition, source in zip(suite.conditions, sources, strict=True)
@@ -95,6 +102,22 @@ def plan(suite: Suite, classifier: Classifier, data: Path | None, limit: int, se
         imagenet=classifier.imagenet and len(competing_K) == len(head),
         notes=notes,
     )
+
+
+def _check_suite(suite: Suite) -> None:
+    """Refuse a suite of the user's own that can't be measured."""
+    require_name(suite.name, "suite")
+    stems = [condition.stem for condition in suite.conditions]
+    if not stems or len(set(stems)) < len(stems):
+        raise UserError(f"Suite '{suite.name}' must have conditions, and each only once.")
+    for condition in suite.conditions:
+        require_name(condition.name, "condition")
+        if condition.severity not in (0, *SEVERITIES):
+            raise UserError(
+                f"Suite '{suite.name}': severity of {condition.name} must be 0..5, got {condition.severity}."
+            )
+        if condition.severity:
+            pick(condition.name, all_corruptions(), "corruption")
 
 
 @dataclass(frozen=True)

@@ -107,13 +107,16 @@ def open_run(run: StoredRun) -> StoredRun:
     """
     manifest = run.folder / MANIFEST
     if manifest.exists():
-        differences = read_run(run.folder).identity.differences(run.identity)
+        stored = read_run(run.folder)
+        differences = stored.identity.differences(run.identity)
+        if stored.all_conditions != run.all_conditions:
+            differences.append(f"conditions: {len(stored.all_conditions)} other ones")
         if differences:
             raise UserError(
                 f"{run.folder} holds another run ({'; '.join(differences)}). Choose another --out, or delete it."
             )
         return run
-    if run.folder.is_dir() and any(run.folder.iterdir()):
+    if run.folder.is_dir() and any(not entry.name.startswith(".") for entry in run.folder.iterdir()):
         raise UserError(f"{run.folder} is not empty and holds no {MANIFEST}. Choose another --out.")
     content = {
         "format": FORMAT,
@@ -144,7 +147,7 @@ def read_run(folder: Path) -> StoredRun:
             conditions=tuple(Condition(**c) for c in content["conditions"]),
             reference=Condition(**content["reference"]) if content["reference"] else None,
             imagenet=content["imagenet"],
-            provenance=content["provenance"],
+            provenance=dict(content["provenance"]),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(

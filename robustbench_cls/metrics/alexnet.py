@@ -77,7 +77,7 @@ def mean_corruption_error(errors: "pd.DataFrame", baseline: Mapping[str, tuple[f
 
     Source: Hendrycks and Dietterich 2019, arXiv:1903.12261, section 4.1.
     """
-    missing = [name for name in IMAGENET_C if name not in set(errors["corruption"])]
+    missing = [name for name in IMAGENET_C if name not in set(errors.get("corruption", ()))]
     if missing:
         raise NotApplicable(f"mCE needs all 15 corruptions of ImageNet-C; missing: {', '.join(missing)}.")
     counted = errors[errors["corruption"].isin(IMAGENET_C)]
@@ -85,6 +85,8 @@ def mean_corruption_error(errors: "pd.DataFrame", baseline: Mapping[str, tuple[f
 
 
 def _check(errors: "pd.DataFrame", baseline: Mapping[str, tuple[float, ...]]) -> None:
+    if not {"corruption", "severity", "error"} <= set(errors):
+        raise UserError(f"Errors need the columns corruption, severity and error, got {', '.join(map(str, errors))}.")
     unknown = [str(name) for name in errors["corruption"].unique() if name not in baseline]
     if unknown:
         raise NotApplicable(

@@ -3,6 +3,7 @@
 from typing import Any
 
 import timm
+import torch
 from timm.data import resolve_data_config
 from torch import nn
 
@@ -20,8 +21,8 @@ def check_architecture(name: str) -> None:
     Raises:
         UserError: timm has no such classifier.
     """
-    base = name.partition(".")[0]
-    if not timm.is_model(base):
+    base, dot, tag = name.partition(".")
+    if (dot and not tag) or not timm.is_model(base):
         raise UserError(f"timm has no model '{name}'. {did_you_mean(base, timm.list_models())}".rstrip())
 
 
@@ -46,6 +47,25 @@ def create_network(
         return timm.create_model(architecture, pretrained=pretrained, **options)
     except (TypeError, AssertionError, ValueError) as error:
         raise UserError(f"{architecture} can't be made with {options}: {error}") from error
+
+
+def check_input(network: nn.Module, input_size: int, architecture: str) -> None:
+    """Show the network a blank image, to find out now whether it takes this size and answers with logits.
+
+    Raises:
+        UserError: it doesn't.
+    """
+    network.eval()
+    try:
+        with torch.inference_mode():
+            shape = network(torch.zeros(1, 3, input_size, input_size)).shape
+    except (RuntimeError, AssertionError, ValueError, TypeError, AttributeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(
+            f"{architecture} can't take images of {input_size} px ({reason}). Try --set input_size=224."
+        ) from error
+    if len(shape) != 2:
+        raise UserError(f"{architecture} gives outputs of shape {tuple(shape)}, not one row of logits: no classifier.")
 
 
 def preprocessing_of(network: nn.Module, input_size: int = 0) -> Preprocessing:

@@ -11,13 +11,13 @@ from typing import Any
 
 import torch
 
+from robustbench_cls.core.discovery import require_name
 from robustbench_cls.core.errors import UserError
-from robustbench_cls.models.classifier import Preprocessing
+from robustbench_cls.models.classifier import LARGEST_INPUT, Preprocessing
 from robustbench_cls.models.weights import read_torch_file
 
 FORMAT = "robustbench_cls-1"
 MOST_CLASSES = 1_000_000
-LARGEST_INPUT = 8192
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def read_about(content: Mapping[str, Any], path: Path) -> About:
             **values, class_names=class_names, overlaps=overlaps, preprocessing=Preprocessing(**preprocessing)
         )
         _check(about)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, UserError) as error:
         raise UserError(f"{path} calls itself {FORMAT} but its description is damaged ({error}).") from error
     return about
 
@@ -95,6 +95,11 @@ def _check(about: About) -> None:
         raise ValueError("class_names are not names")
     if len(set(names)) != len(names):
         raise ValueError("class_names repeat")
+    require_name(about.name, "model")
+    if not isinstance(about.settings, Mapping) or not isinstance(about.versions, Mapping):
+        raise ValueError("settings or versions are no mapping")
+    if not all(isinstance(value, (bool, int, float, str)) for value in about.settings.values()):
+        raise ValueError("settings are not plain values")
     size, resize = about.preprocessing.input_size, about.preprocessing.resize
     if not (isinstance(size, int) and isinstance(resize, int) and 0 < size <= resize <= LARGEST_INPUT):
         raise ValueError(f"input size {size} and resize {resize} are not possible")
@@ -115,6 +120,9 @@ def read_checkpoint(path: Path) -> tuple[About, dict[str, torch.Tensor], dict[st
             f"--model resnet50 --weights {path}"
         )
     weights, training = content.get("weights"), content.get("training", {})
-    if not isinstance(weights, dict) or not all(isinstance(v, torch.Tensor) for v in weights.values()):
+    if not isinstance(weights, dict) or not all(
+        isinstance(k, str) and isinstance(v, torch.Tensor) and not v.is_sparse and not v.is_complex()
+        for k, v in weights.items()
+    ):
         raise UserError(f"{path} calls itself {FORMAT} but holds no weights.")
     return read_about(content, path), weights, training if isinstance(training, dict) else {}

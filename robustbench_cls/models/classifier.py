@@ -11,6 +11,9 @@ from torch import nn
 
 from robustbench_cls.data.label_spaces import imagenet_1k
 
+LARGEST_INPUT = 8192
+"""Side in px beyond which an input size is taken for a mistake."""
+
 
 @dataclass(frozen=True)
 class Preprocessing:

@@ -1,5 +1,6 @@
 """`load_classifier`: from what a user names to a Classifier."""
 
+import os
 from pathlib import Path
 
 import torch
@@ -23,6 +24,8 @@ def pick_device(name: str = "auto") -> torch.device:
         accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
         return accelerator or torch.device("cpu")
     try:
+        if name.startswith("meta"):
+            raise NotImplementedError("it holds no data")
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
@@ -67,11 +70,14 @@ def load_classifier(
         UserError: no such file or model, weights that don't fit, or a head whose classes aren't known.
     """
     chosen = pick_device(device)
+    if Path(model).is_dir():
+        raise UserError(f"{model} is a folder. Name the checkpoint in it, such as {Path(model) / 'best.pt'}.")
     if Path(model).is_file():
-        if weights is not None:
-            raise UserError(f"{model} is a checkpoint with weights of its own; --weights goes with --model NAME.")
+        if weights is not None or class_names or ordered_match:
+            raise UserError(f"{model} describes itself; --weights, --class-names and --ordered-match go with --model.")
         return _own(Path(model), chosen)
-    if Path(model).suffix in {".pt", ".pth", ".safetensors", ".ckpt"}:
+    looks_like_a_path = os.sep in str(model) and Path(model).parent.is_dir()
+    if looks_like_a_path or Path(model).suffix in {".pt", ".pth", ".safetensors", ".ckpt"}:
         raise UserError(f"There is no checkpoint {model}.")
     return _from_timm(str(model), weights, ordered_match, class_names, chosen)
 

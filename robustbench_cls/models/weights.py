@@ -1,6 +1,7 @@
 """Weights files of foreign training code: what they hold and how it fits a network."""
 
 import pickle
+import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,10 +15,35 @@ from torch import nn
 
 from robustbench_cls.core.errors import UserError
 
-NESTS = ("state_dict_ema", "model_ema", "ema_state_dict", "ema", "state_dict", "model_state_dict", "model", "net")
+NESTS = (
+    "state_dict_ema",
+    "model_ema",
+    "ema_state_dict",
+    "ema",
+    "state_dict",
+    "model_state_dict",
+    "model",
+    "net",
+    "weights",
+)
 """Under which key training code puts the weights; averaged weights are what it would have evaluated."""
 
 COUNTERS = "num_batches_tracked"
+
+
+DAMAGED = (
+    RuntimeError,
+    EOFError,
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    AssertionError,
+    struct.error,
+    zipfile.BadZipFile,
+)
+"""What PyTorch's reader raises on truncated and altered files."""
 
 
 def read_torch_file(path: Path) -> Any:
@@ -37,7 +63,7 @@ def read_torch_file(path: Path) -> Any:
                 f"safetensors file. ({_first_line(error)})"
             ) from error
         raise UserError(f"{path} is not a PyTorch file ({_first_line(error)}).") from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise UserError(f"{path} is damaged or not a PyTorch file ({_first_line(error)}). Fetch it again.") from error
 
 
@@ -48,7 +74,7 @@ def _is_pickle(path: Path) -> bool:
 
 
 def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0][:200]
+    return str(error).strip().partition("\n")[0][:200] or type(error).__name__
 
 
 def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
@@ -68,7 +94,7 @@ def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
         content = content[nest]
     tensors = isinstance(content, Mapping) and {k: v for k, v in content.items() if isinstance(v, torch.Tensor)}
     if not tensors:
-        raise UserError(f"{path} holds no weights: expected a mapping from names to tensors, found {type(content)}.")
+        raise UserError(f"{path} holds no weights: expected a mapping from names to tensors.")
     return dict(clean_state_dict(tensors))
 
 

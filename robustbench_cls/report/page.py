@@ -28,11 +28,11 @@ class Part:
     html: Markup
 
 
-def write_report(runs: Sequence[Path], out: Path) -> Path:
+def write_report(runs: str | Path | Sequence[str | Path], out: str | Path) -> Path:
     """Write the page of these runs to `out`, and all scores to the `.csv` of the same name beside it.
 
     Args:
-        runs: folders that hold stored runs, at any depth; a run met twice counts once.
+        runs: one or several folders that hold stored runs, at any depth; a run met twice counts once.
         out: ends in `.html`; both files are whole or absent, and the same runs give the same bytes.
 
     Returns:
@@ -41,9 +41,11 @@ def write_report(runs: Sequence[Path], out: Path) -> Path:
     Raises:
         UserError: nothing to report on, a run can't be read, or `out` can't be written.
     """
-    if out.suffix.lower() not in (".html", ".htm"):
+    folders = [Path(runs)] if isinstance(runs, (str, Path)) else [Path(run) for run in runs]
+    out = Path(out)
+    if out.suffix.lower() not in (".html", ".htm") or out.is_dir():
         raise UserError(f"The report is one HTML file with its table beside it; expected a name in .html, got {out}.")
-    data = collect(runs)
+    data = collect(folders)
     page = render_page(data)
     with atomic(out.with_suffix(".csv")) as temporary:
         data.scores.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")

@@ -15,6 +15,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 from torchvision.transforms import RandomHorizontalFlip, RandomResizedCrop
 
+from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.keys import Key
 from robustbench_cls.core.recipe import Recipe, Regimen, Setting
 from robustbench_cls.data.crops import interpolation_mode
@@ -91,7 +92,10 @@ def training_loader(
     crop = RandomResizedCrop(
         size, scale=(regimen.crop_scale_min, 1.0), interpolation=interpolation_mode(preprocessing.interpolation)
     )
-    augment = recipe.augment(size=size, **settings)
+    try:
+        augment = recipe.augment(size=size, **settings)
+    except (AssertionError, ValueError, TypeError, KeyError) as error:
+        raise UserError(f"Recipe '{recipe.name}' can't augment with {dict(settings)}: {error}.") from error
     images = TrainingImages(source, crop, RandomHorizontalFlip(), augment, seed)
     order = EpochOrder(len(source), seed)
     loader = DataLoader(
@@ -114,4 +118,7 @@ def make_mix(
     recipe: Recipe, settings: Mapping[str, Setting], num_classes: int
 ) -> Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]] | None:
     """The recipe's function on whole batches, or None."""
-    return recipe.mix(num_classes=num_classes, **settings)
+    try:
+        return recipe.mix(num_classes=num_classes, **settings)
+    except (AssertionError, ValueError, TypeError) as error:
+        raise UserError(f"Recipe '{recipe.name}' can't mix with {dict(settings)}: {error}.") from error

@@ -100,6 +100,8 @@ def make_trainer(
             step_on_epochs=False,
             updates_per_epoch=steps,
         )
+        if scheduler is None:
+            raise ValueError("no schedule; 'constant' keeps the rate after the warm-up")
     except (AssertionError, ValueError, TypeError, RuntimeError) as error:
         raise UserError(
             f"timm can't make optimizer '{regimen.optimizer}' with '{regimen.schedule}': {error}"

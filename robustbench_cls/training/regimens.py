@@ -1,11 +1,13 @@
 """How each architecture family is optimised unless a recipe or `--set` says otherwise."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 
 from robustbench_cls.core.discovery import did_you_mean
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.recipe import Recipe, Regimen, Setting
+from robustbench_cls.models.classifier import LARGEST_INPUT
 
 REGIMENS: dict[str, Regimen] = {
     "resnet": Regimen(),
@@ -40,7 +42,10 @@ def settle(recipe: Recipe, family: str, overrides: Mapping[str, str]) -> tuple[R
     """
     regimen = REGIMENS[family]
     for key in ("", family):
-        regimen = replace(regimen, **dict(recipe.regimen.get(key, {})))  # type: ignore[arg-type]
+        changes = dict(recipe.regimen.get(key, {}))
+        if unknown := set(changes) - set(asdict(regimen)):
+            raise UserError(f"Recipe '{recipe.name}' changes {', '.join(sorted(unknown))}, which no regimen has.")
+        regimen = replace(regimen, **changes)  # type: ignore[arg-type]
     settings = dict(recipe.settings)
     known = {**asdict(regimen), **settings}
     for name, text in overrides.items():
@@ -78,11 +83,15 @@ def check(regimen: Regimen) -> None:
     Raises:
         UserError: names the value and its range.
     """
-    at_least = {"epochs": 1, "batch_size": 1, "lr_batch_size": 1}
+    at_least = {"epochs": 1, "batch_size": 2, "lr_batch_size": 1}
     for field in fields(regimen):
         value = getattr(regimen, field.name)
-        if isinstance(value, (int, float)) and not value >= at_least.get(field.name, 0):
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UserError(f"--set {field.name} must be a finite number, got {value}.")
+        if isinstance(value, (int, float)) and value < at_least.get(field.name, 0):
             raise UserError(f"--set {field.name} must be at least {at_least.get(field.name, 0)}, got {value}.")
     for name in ("label_smoothing", "crop_scale_min", "drop_path"):
-        if not getattr(regimen, name) <= 1:
-            raise UserError(f"--set {name} must lie in 0..1, got {getattr(regimen, name)}.")
+        if getattr(regimen, name) >= 1:
+            raise UserError(f"--set {name} must be under 1, got {getattr(regimen, name)}.")
+    if regimen.input_size > LARGEST_INPUT:
+        raise UserError(f"--set input_size must be at most {LARGEST_INPUT}, got {regimen.input_size}.")

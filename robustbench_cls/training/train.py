@@ -7,18 +7,19 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from robustbench_cls.core.discovery import find
+from robustbench_cls.core.discovery import find, require_name
 from robustbench_cls.core.errors import UserError
-from robustbench_cls.core.files import RUNS, atomic
+from robustbench_cls.core.files import RUNS, atomic, require_writable
 from robustbench_cls.core.keys import Key
 from robustbench_cls.core.progress import progress_bar
 from robustbench_cls.core.recipe import Recipe, Regimen, Setting
+from robustbench_cls.core.run import names_sha256
 from robustbench_cls.core.versions import versions
-from robustbench_cls.data.batches import default_workers
+from robustbench_cls.data.batches import loading_workers
 from robustbench_cls.data.label_spaces import to_head
 from robustbench_cls.data.locate import DEFAULT_TRAIN, open_split
 from robustbench_cls.data.source import ImageSource
-from robustbench_cls.models.architectures import create_network, family_of, preprocessing_of
+from robustbench_cls.models.architectures import check_input, create_network, family_of, preprocessing_of
 from robustbench_cls.models.checkpoint import About, read_checkpoint, save
 from robustbench_cls.models.classifier import Classifier
 from robustbench_cls.models.load import pick_device, ready
@@ -32,11 +33,11 @@ from robustbench_cls.training.regimens import settle
 class TrainingOptions:
     """All that a training can be told beside model and recipe; `identity` fields decide the weights."""
 
-    data: Path | None = field(default=None, metadata={"side": "identity"})
+    data: str | Path | None = field(default=None, metadata={"side": "identity"})
     overrides: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), metadata={"side": "identity"})
     seed: int = field(default=0, metadata={"side": "identity"})
     precision: str = field(default="auto", metadata={"side": "identity"})
-    out: Path | None = field(default=None, metadata={"side": "runtime"})
+    out: str | Path | None = field(default=None, metadata={"side": "runtime"})
     device: str = field(default="auto", metadata={"side": "runtime"})
     workers: int | None = field(default=None, metadata={"side": "runtime"})
     progress: bool = field(default=True, metadata={"side": "runtime"})
@@ -64,12 +65,17 @@ def train(model: str, recipe: str | Recipe, options: TrainingOptions | None = No
     options = options or TrainingOptions()
     chosen = recipe if isinstance(recipe, Recipe) else find(recipe, "robustbench_cls.recipes", Recipe, "recipe")
     regimen, settings = settle(chosen, family_of(model), options.overrides)
-    training, validation = _sources(options.data or DEFAULT_TRAIN)
-    workers = default_workers() if options.workers is None else options.workers
-    classifier, about, trainer = _prepare(model, chosen, regimen, settings, training, options)
+    require_name(chosen.name, "recipe")
+    workers = loading_workers(options.workers)
+    training, validation = _sources(Path(options.data) if options.data is not None else DEFAULT_TRAIN)
+    fingerprint = names_sha256((training.fingerprint, validation.fingerprint))
+    classifier, about, trainer = _prepare(model, chosen, regimen, settings, training, fingerprint, options)
     loader, order = training_loader(training, chosen, regimen, settings, about.preprocessing, options.seed, workers)
-    out = options.out or RUNS / about.name
+    out = Path(options.out) if options.out is not None else RUNS / about.name
+    require_writable(out)
     about, history = _resume(out, about, trainer)
+    if not history:  # every val image is read once before an epoch's work depends on it
+        validate(classifier, validation, 2 * regimen.batch_size, workers)
     epochs, images = trainer.regimen.epochs, len(loader) * trainer.regimen.batch_size
     with progress_bar(epochs * images, about.epoch * images, about.name, show=options.progress) as bar:
         for epoch in range(about.epoch, epochs):
@@ -91,7 +97,10 @@ def train(model: str, recipe: str | Recipe, options: TrainingOptions | None = No
             )
             about = replace(about, epoch=epoch + 1, top1_accuracy=top1)
             _store(out, about, trainer, history)
-    return out / "best.pt"
+    best = out / "best.pt"
+    if not best.is_file():
+        raise UserError(f"{best} is gone, though the training is finished. {out / 'last.pt'} holds its last weights.")
+    return best
 
 
 def _sources(root: Path) -> tuple[ImageSource, ImageSource]:
@@ -100,7 +109,8 @@ def _sources(root: Path) -> tuple[ImageSource, ImageSource]:
     if len(training.class_names) < 2:
         raise UserError(f"{training.path} has {len(training.class_names)} class; a classifier needs at least two.")
     path = Path(training.path)
-    empty = [folder.name for folder in path.iterdir() if folder.is_dir() and folder.name not in training.class_names]
+    filled = {image_id.partition("/")[0] for image_id in training.ids}
+    empty = [folder.name for folder in path.iterdir() if folder.is_dir() and folder.name not in filled]
     if empty and path != root:
         raise UserError(
             f"{path} has class folders without images ({', '.join(sorted(empty)[:5])}). Fill or delete them."
@@ -116,6 +126,7 @@ def _prepare(
     regimen: Regimen,
     settings: Mapping[str, Setting],
     training: ImageSource,
+    data_fingerprint: str,
     options: TrainingOptions,
 ) -> tuple[Classifier, About, Trainer]:
     """Network, description and trainer at the first step."""
@@ -124,15 +135,17 @@ def _prepare(
     precision = pick_precision(options.precision, device)
     seed_everything(Key.of("init", options.seed))
     network = create_network(model, classes, regimen.input_size, drop_path=regimen.drop_path)
+    preprocessing = preprocessing_of(network, regimen.input_size)
+    check_input(network, preprocessing.input_size, model)
     about = About(
         name=f"{model}-{recipe.name}-s{options.seed}",
         architecture=model,
         class_names=training.class_names,
-        preprocessing=preprocessing_of(network, regimen.input_size),
+        preprocessing=preprocessing,
         recipe=recipe.name,
         settings={**asdict(regimen), **settings, "precision": str(precision).removeprefix("torch.")},
         overlaps=recipe.overlaps,
-        data_fingerprint=training.fingerprint,
+        data_fingerprint=data_fingerprint,
         seed=options.seed,
         epoch=0,
         top1_accuracy=0.0,
@@ -159,9 +172,12 @@ def _resume(out: Path, about: About, trainer: Trainer) -> tuple[About, list[dict
     if differs:
         shown = "; ".join(f"{name}: {_changed(getattr(same, name), getattr(about, name))}" for name in differs)
         raise UserError(f"{out} holds another training ({shown}). Choose another --out, or delete it.")
-    trainer.classifier.network.load_state_dict(weights)
-    trainer.load_state(state)
-    return stored, list(state["history"])
+    try:
+        trainer.classifier.network.load_state_dict(weights)
+        trainer.load_state(state)
+        return stored, list(state["history"])
+    except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
+        raise UserError(f"{last} holds no state to go on from ({error}). Delete it to begin anew.") from error
 
 
 def _changed(stored: Any, asked: Any) -> str:

@@ -46,3 +46,10 @@ def test_a_file_with_none_or_two(tmp_path: Path, text: str) -> None:
 def test_a_missing_file() -> None:
     with pytest.raises(UserError, match=r"no recipe file gone\.py"):
         find("gone.py", "robustbench_cls.recipes", Recipe, "recipe")
+
+
+def test_a_file_that_is_no_python(tmp_path: Path) -> None:
+    for text in ("def (", "import no_such_module_anywhere"):
+        (tmp_path / "mine.py").write_text(text)
+        with pytest.raises(UserError, match=r"mine\.py can't be loaded"):
+            find(str(tmp_path / "mine.py"), "robustbench_cls.recipes", Recipe, "recipe")

@@ -50,17 +50,18 @@ def test_a_missing_split_says_what_was_expected(toy: Path) -> None:
         open_split(toy, "c")
 
 
-def test_hugging_face_parquet(tmp_path: Path, toy: Path) -> None:
+@pytest.mark.parametrize("name", ["val", "validation", "test"])
+def test_hugging_face_parquet(name: str, tmp_path: Path, toy: Path) -> None:
     import datasets
 
     folder = open_source(toy / "val")
-    files = [str(toy / "val" / name) for name in folder.ids]
+    files = [str(toy / "val" / image_id) for image_id in folder.ids]
     features = datasets.Features(
         {"picture": datasets.Image(), "kind": datasets.ClassLabel(names=list(folder.class_names))}
     )
     table = datasets.Dataset.from_dict({"picture": files, "kind": folder.labels_N.tolist()}, features=features)
     embedded = table.map(lambda row: row, writer_batch_size=100)
-    embedded.cast_column("picture", datasets.Image()).to_parquet(str(tmp_path / "test-00000-of-00001.parquet"))
+    embedded.cast_column("picture", datasets.Image()).to_parquet(str(tmp_path / f"{name}-00000-of-00001.parquet"))
     source = open_split(tmp_path, "val")
     assert source.class_names == folder.class_names
     assert np.array_equal(source.labels_N, folder.labels_N)
@@ -85,3 +86,51 @@ def test_a_damaged_parquet_file(tmp_path: Path, content: bytes | None) -> None:
         file.write_bytes(content)
     with pytest.raises(UserError, match="val-00000-of-00001.parquet"):
         open_split(tmp_path, "val")
+
+
+@pytest.mark.parametrize("label", [-1, None])
+def test_rows_without_a_label(label: int | None, tmp_path: Path, toy: Path) -> None:
+    import datasets
+
+    files = [str(toy / "val/cat/0.png"), str(toy / "val/cat/1.png")]
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["cat", "dog"])})
+    table = datasets.Dataset.from_dict({"image": files, "label": [0, label]}, features=features)
+    table.to_parquet(str(tmp_path / "validation-00000-of-00001.parquet"))
+    with pytest.raises(UserError, match="1 of 2 rows have no label"):
+        open_split(tmp_path, "val")
+
+
+def test_every_image_format_is_read_and_other_files_are_not(tmp_path: Path, make_folder: Callable[..., Path]) -> None:
+    from PIL import Image
+
+    folder = make_folder(tmp_path / "a", classes=("cat",), count=5)
+    for i, ending in enumerate((".webp", ".BMP", ".tif", ".gif")):
+        Image.open(folder / "cat" / f"{i}.png").convert("RGB").save(folder / "cat" / f"{i}{ending}")
+        (folder / "cat" / f"{i}.png").unlink()
+    (folder / "cat" / "notes.txt").write_text("x")
+    source = open_source(folder)
+    assert len(source) == 5
+    assert all(source.image(i).mode == "RGB" for i in range(5))
+
+
+def test_links_that_lead_to_a_folder_twice(tmp_path: Path, make_folder: Callable[..., Path]) -> None:
+    folder = make_folder(tmp_path / "a", count=1)
+    (folder / "cat" / "loop").symlink_to(folder / "dog")
+    with pytest.raises(UserError, match="same folder through a link"):
+        open_source(folder)
+
+
+def test_a_broken_link(tmp_path: Path, make_folder: Callable[..., Path]) -> None:
+    folder = make_folder(tmp_path / "a", count=1)
+    (folder / "cat" / "5.png").symlink_to(tmp_path / "gone.png")
+    with pytest.raises(UserError, match=r"5\.png can't be read.*broken link"):
+        open_source(folder)
+
+
+def test_a_class_may_be_called_test(tmp_path: Path, make_folder: Callable[..., Path]) -> None:
+    from robustbench_cls.data.locate import split_in
+
+    folder = make_folder(tmp_path / "val", classes=("test", "train"), count=1)
+    assert split_in(tmp_path, "val") == (folder, "")
+    make_folder(tmp_path / "tests", classes=("test", "cat"), count=1)
+    assert split_in(tmp_path / "tests", "val") is None

@@ -265,3 +265,57 @@ def test_unknown_suite_and_bad_numbers(toy: Path, toy_checkpoint: Path, tmp_path
         evaluate(toy_checkpoint, "imagenetc", options(toy, tmp_path))
     with pytest.raises(UserError, match="--limit must be 0 or more"):
         evaluate(toy_checkpoint, "imagenet", options(toy, tmp_path, limit=-1))
+
+
+def test_conditions_of_a_changed_suite_are_noticed(toy: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    evaluate(toy_checkpoint, FEW, options(toy, tmp_path))
+    fewer = replace(FEW, conditions=FEW.conditions[:2])
+    with pytest.raises(UserError, match="holds another run .*conditions"):
+        evaluate(toy_checkpoint, fewer, options(toy, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"name": "../elsewhere"}, "suite's name is made of"),
+        ({"conditions": ()}, "must have conditions"),
+        ({"conditions": (Condition("fog", 1), Condition("fog", 1))}, "each only once"),
+        ({"conditions": (Condition("fog", 9),)}, r"severity of fog must be 0\.\.5, got 9"),
+        ({"conditions": (Condition("frog", 1),)}, "Unknown corruption 'frog'. Did you mean fog"),
+    ],
+)
+def test_a_suite_that_can_not_be_measured(
+    changes: dict[str, object], message: str, toy: Path, toy_checkpoint: Path, tmp_path: Path
+) -> None:
+    from dataclasses import replace
+
+    with pytest.raises(UserError, match=message):
+        evaluate(toy_checkpoint, replace(FEW, **changes), options(toy, tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_too_small_to_corrupt_is_said_before_anything_runs(toy: Path, tmp_path: Path) -> None:
+    from robustbench_cls import TrainingOptions, train
+
+    overrides = {"epochs": "1", "batch_size": "12", "input_size": "16"}
+    small = train(
+        "test_resnet", "baseline", TrainingOptions(data=toy, overrides=overrides, out=tmp_path / "t", progress=False)
+    )
+    with pytest.raises(UserError, match="corrupted at 16 px"):
+        evaluate(small, ["imagenet", FEW], options(toy, tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("workers", [-1, 100_000])
+def test_workers_out_of_range(workers: int, toy: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"--workers must lie in 0\.\.256"):
+        evaluate(toy_checkpoint, "imagenet", options(toy, tmp_path, workers=workers))
+
+
+def test_a_leftover_of_a_killed_start_does_not_block(toy: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "imagenet").mkdir()
+    (tmp_path / "imagenet" / ".run.json.abc.tmp").touch()
+    (run,) = evaluate(toy_checkpoint, "imagenet", EvaluationOptions(data=str(toy), out=str(tmp_path), progress=False))
+    assert not run.missing()

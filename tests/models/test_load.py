@@ -165,6 +165,10 @@ def test_own_checkpoint_describes_itself(toy_checkpoint: Path) -> None:
         ("architecture", 3),
         ("preprocessing", {"input_size": 10**9}),
         ("surprise", 1),
+        ("name", "../../elsewhere"),
+        ("name", ""),
+        ("settings", [1]),
+        ("versions", 3),
     ],
 )
 def test_a_damaged_description(field: str, value: object, toy_checkpoint: Path, tmp_path: Path) -> None:
@@ -181,3 +185,42 @@ def test_a_checkpoint_can_not_name_a_hub(toy_checkpoint: Path, tmp_path: Path) -
     torch.save(content, tmp_path / "bad.pt")
     with pytest.raises(UserError, match="timm has no model"):
         load_classifier(tmp_path / "bad.pt", device="cpu")
+
+
+@pytest.mark.parametrize("cut", [10, 100, 1000, 20_000])
+def test_a_truncated_checkpoint(cut: int, toy_checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "cut.pt").write_bytes(toy_checkpoint.read_bytes()[:-cut])
+    with pytest.raises(UserError, match=r"cut\.pt"):
+        load_classifier(tmp_path / "cut.pt", device="cpu")
+
+
+def test_altered_checkpoints_never_end_in_a_traceback(toy_checkpoint: Path, tmp_path: Path) -> None:
+    import numpy as np
+
+    content = toy_checkpoint.read_bytes()
+    rng = np.random.default_rng(0)
+    refused = 0
+    for _ in range(60):
+        altered = bytearray(content)
+        for place in rng.integers(0, 4000, 4):
+            altered[place] ^= 1 << int(rng.integers(8))
+        (tmp_path / "bad.pt").write_bytes(bytes(altered))
+        try:
+            load_classifier(tmp_path / "bad.pt", device="cpu")
+        except UserError:
+            refused += 1
+    assert refused > 30
+
+
+def test_an_own_checkpoint_as_foreign_weights(toy_checkpoint: Path) -> None:
+    own = load_classifier(toy_checkpoint, device="cpu")
+    names = own.class_names
+    again = load_classifier(NAME, weights=toy_checkpoint, class_names=names, device="cpu")
+    assert again.weights_sha256 == own.weights_sha256
+
+
+def test_a_folder_in_place_of_a_checkpoint(toy_checkpoint: Path) -> None:
+    with pytest.raises(UserError, match=r"is a folder.*best\.pt"):
+        load_classifier(toy_checkpoint.parent, device="cpu")
+    with pytest.raises(UserError, match="describes itself"):
+        load_classifier(toy_checkpoint, class_names=("a",), device="cpu")

@@ -242,3 +242,9 @@ def test_reporting_imports_no_torch(build, tmp_path):
         check=True,
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_paths_may_be_text_and_one_run_needs_no_list(results: Path, tmp_path: Path) -> None:
+    one = write_report(str(results), str(tmp_path / "a.html"))
+    two = write_report([results], tmp_path / "b.html")
+    assert one.read_bytes() == two.read_bytes()

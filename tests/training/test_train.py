@@ -96,7 +96,12 @@ def test_the_folder_of_another_run_is_refused(toy: Path, tmp_path: Path) -> None
         ({"epochs": "many"}, "value of type int such as"),
         ({"epochs": "0"}, "at least 1"),
         ({"lr": "-1"}, "at least 0"),
-        ({"label_smoothing": "2"}, r"must lie in 0\.\.1"),
+        ({"label_smoothing": "2"}, "must be under 1"),
+        ({"batch_size": "1"}, "batch_size must be at least 2"),
+        ({"lr": "inf"}, "finite"),
+        ({"weight_decay": "nan"}, "finite"),
+        ({"schedule": "none"}, "no schedule"),
+        ({"input_size": "100000"}, "at most 8192"),
         ({"optimizer": "magic"}, "timm can't make optimizer 'magic'"),
         ({"lr": "1e30"}, "loss became"),
     ],
@@ -130,3 +135,58 @@ def test_a_truncated_image_is_named(workers: int, toy: Path, tmp_path: Path) -> 
     bad.write_bytes(bad.read_bytes()[:300])
     with pytest.raises(UserError, match=r"^\S*dog/3\.png is not a readable image"):
         train("test_resnet", "baseline", options(tmp_path / "data", tmp_path / "out", workers=workers))
+
+
+def test_recipe_settings_out_of_range(toy: Path, tmp_path: Path) -> None:
+    for recipe, change in (("cutmix", {"alpha": "-1"}), ("randaugment", {"config": "foo"})):
+        with pytest.raises(UserError, match=f"Recipe '{recipe}' can't"):
+            train("test_resnet", recipe, options(toy, tmp_path, overrides={**SHORT, **change}))
+
+
+def test_an_input_size_the_model_does_not_take(toy: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="test_vit can't"):
+        train("test_vit", "baseline", options(toy, tmp_path, overrides={**SHORT, "input_size": "33"}))
+
+
+def test_what_would_end_an_epoch_is_found_before_it(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import shutil
+
+    def never(*_: object) -> float:
+        raise AssertionError("an epoch was trained")
+
+    monkeypatch.setattr(module, "train_epoch", never)
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="Can't write into"):
+        train("test_resnet", "baseline", options(toy, tmp_path / "file"))
+    shutil.copytree(toy, tmp_path / "data")
+    (tmp_path / "data/val/dog/2.png").write_bytes(b"")
+    with pytest.raises(UserError, match=r"dog/2\.png"):
+        train("test_resnet", "baseline", options(tmp_path / "data", tmp_path / "out"))
+
+
+def test_changed_val_is_another_training(toy: Path, tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(toy, tmp_path / "data")
+    train("test_resnet", "baseline", options(tmp_path / "data", tmp_path / "out"))
+    (tmp_path / "data/val/dog/2.png").unlink()
+    with pytest.raises(UserError, match="holds another training .*data_fingerprint"):
+        train("test_resnet", "baseline", options(tmp_path / "data", tmp_path / "out"))
+
+
+def test_a_damaged_last_checkpoint(toy: Path, tmp_path: Path) -> None:
+    best = train("test_resnet", "baseline", options(toy, tmp_path))
+    best.replace(tmp_path / "last.pt")
+    with pytest.raises(UserError, match="no state to go on from .*Delete it to begin anew"):
+        train("test_resnet", "baseline", options(toy, tmp_path))
+
+
+def test_best_is_gone(toy: Path, tmp_path: Path) -> None:
+    train("test_resnet", "baseline", options(toy, tmp_path)).unlink()
+    with pytest.raises(UserError, match=r"best\.pt is gone"):
+        train("test_resnet", "baseline", options(toy, tmp_path))
+
+
+def test_data_may_be_text(toy: Path, tmp_path: Path) -> None:
+    chosen = options(toy, tmp_path, data=str(toy), overrides={**SHORT, "epochs": "1"})
+    assert train("test_resnet", "baseline", replace(chosen, out=str(tmp_path))).exists()
