@@ -9,6 +9,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_line = 0
+
+
+def use_line(line: int) -> None:
+    """Show this process's bars on the given line of the terminal, below those of processes beside it."""
+    global _line
+    _line = line
+
 
 def _pause() -> float:
     """Seconds between two updates."""
@@ -20,7 +28,14 @@ def progress_bar(total: int, done: int, label: str, *, show: bool) -> "tqdm[NoRe
     from tqdm import tqdm
 
     return tqdm(
-        total=total, initial=done, desc=label, unit="img", disable=not show, mininterval=_pause(), dynamic_ncols=True
+        total=total,
+        initial=done,
+        desc=label,
+        unit="img",
+        disable=not show,
+        mininterval=_pause(),
+        dynamic_ncols=True,
+        position=_line or None,
     )
 
 

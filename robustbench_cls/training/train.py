@@ -80,7 +80,7 @@ def train(model: str, recipe: str | Recipe, options: TrainingOptions | None = No
     with progress_bar(epochs * images, about.epoch * images, about.name, show=options.progress) as bar:
         for epoch in range(about.epoch, epochs):
             order.epoch = epoch
-            bar.set_description(f"{about.name}, epoch {epoch + 1}/{epochs}")
+            bar.set_description(f"{about.name}, epoch {epoch + 1}/{epochs}", refresh=False)
             started = time.perf_counter()
             loss = train_epoch(trainer, loader, epoch, bar.update)
             rate = images / (time.perf_counter() - started)
