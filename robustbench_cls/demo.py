@@ -63,15 +63,15 @@ def run_demo(out: Path) -> Path:
 
 def train_and_evaluate(recipe: str, data: Path, folder: Path, settings: Mapping[str, str], line: int) -> None:
     """One recipe's training and evaluation, on its share of the cores."""
-    import cv2
     import torch
 
+    from robustbench_cls.data.batches import one_opencv_thread
     from robustbench_cls.evaluation.evaluate import EvaluationOptions, evaluate
     from robustbench_cls.training.train import TrainingOptions, train
 
     use_line(line)
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // len(RECIPES)))
-    cv2.setNumThreads(1)
+    one_opencv_thread()
     best = train(MODEL, recipe, TrainingOptions(data=data, overrides=settings, out=folder, workers=0))
     evaluate(best, SUITES, EvaluationOptions(data=data, out=folder, workers=0))
 

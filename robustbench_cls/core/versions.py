@@ -3,13 +3,22 @@
 import importlib.metadata
 import platform
 
-LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pillow", "opencv-python-headless", "robustbench-cls")
+LIBRARIES = (
+    "torch",
+    "torchvision",
+    "timm",
+    "numpy",
+    "pillow",
+    "opencv-python",
+    "imagecorruptions-imaug",
+    "robustbench-cls",
+)
 
 
 def versions() -> dict[str, str]:
     """Version by library, Python's among them."""
     found = {"python": platform.python_version()}
-    for name in LIBRARIES:
+    for name in (*LIBRARIES, "robustbench-cls"):
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

@@ -1,5 +1,6 @@
 """Batches of uint8 crops for evaluation, made by worker processes, each image exactly once and in order."""
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -71,11 +72,15 @@ def loading_workers(asked: int | None) -> int:
     return asked
 
 
-def _one_opencv_thread(worker: int) -> None:
-    """In a loading process: there is one for each core, so OpenCV's own threads would only be in the way."""
-    import cv2
+def one_opencv_thread(worker: int = 0) -> None:
+    """For a process that has one core to itself, where OpenCV's own threads would only be in the way.
 
-    cv2.setNumThreads(1)
+    Where OpenCV can't be loaded nothing is done: the corruption that needs it says so, with the cure.
+    """
+    with contextlib.suppress(ImportError):
+        import cv2
+
+        cv2.setNumThreads(1)
 
 
 def batches(
@@ -92,7 +97,7 @@ def batches(
         batch_sampler=plan,
         num_workers=workers,
         pin_memory=torch.accelerator.is_available(),
-        worker_init_fn=_one_opencv_thread if any(part.change for part in parts) else None,
+        worker_init_fn=one_opencv_thread if any(part.change for part in parts) else None,
     )
     for items, (images_BHW3, labels_B) in zip(plan, unwrapped(loader), strict=True):
         yield items[0][0], items[0][1], images_BHW3, labels_B
