@@ -71,9 +71,9 @@ def train_and_evaluate(recipe: str, data: Path, folder: Path, settings: Mapping[
 
     use_line(line)
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // len(RECIPES)))
-    one_opencv_thread()
-    best = train(MODEL, recipe, TrainingOptions(data=data, overrides=settings, out=folder, workers=0))
-    evaluate(best, SUITES, EvaluationOptions(data=data, out=folder, workers=0))
+    with one_opencv_thread():
+        best = train(MODEL, recipe, TrainingOptions(data=data, overrides=settings, out=folder, workers=0))
+        evaluate(best, SUITES, EvaluationOptions(data=data, out=folder, workers=0))
 
 
 def _die_quietly() -> None:

@@ -72,15 +72,25 @@ def loading_workers(asked: int | None) -> int:
     return asked
 
 
-def one_opencv_thread(worker: int = 0) -> None:
-    """For a process that has one core to itself, where OpenCV's own threads would only be in the way.
+@contextlib.contextmanager
+def one_opencv_thread() -> Iterator[None]:
+    """OpenCV without threads of its own while the block runs.
 
-    Where OpenCV can't be loaded nothing is done: the corruption that needs it says so, with the cure.
+    Loading processes have a core each, where more threads would only be in the way; and a process forked while
+    OpenCV's threads are alive waits for them without end. Where OpenCV can't be loaded nothing is done: the
+    corruption that needs it says so, with the cure.
     """
-    with contextlib.suppress(ImportError):
+    try:
         import cv2
-
-        cv2.setNumThreads(1)
+    except ImportError:
+        yield
+        return
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 def batches(
@@ -97,10 +107,10 @@ def batches(
         batch_sampler=plan,
         num_workers=workers,
         pin_memory=torch.accelerator.is_available(),
-        worker_init_fn=one_opencv_thread if any(part.change for part in parts) else None,
     )
-    for items, (images_BHW3, labels_B) in zip(plan, unwrapped(loader), strict=True):
-        yield items[0][0], items[0][1], images_BHW3, labels_B
+    with one_opencv_thread() if workers else contextlib.nullcontext():
+        for items, (images_BHW3, labels_B) in zip(plan, unwrapped(loader), strict=True):
+            yield items[0][0], items[0][1], images_BHW3, labels_B
 
 
 def unwrapped(loader: "DataLoader[tuple[torch.Tensor, int]]") -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
