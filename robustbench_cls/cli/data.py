@@ -1,5 +1,6 @@
 """`robust data`: data sets made here."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -23,4 +24,5 @@ def shapes(out: Path, train: int, val: int, seed: int) -> None:
     from robustbench_cls.data.shapes import build_shapes
 
     build_shapes(out, train=train, val=val, seed=seed, progress=progress_items)
-    click.echo(f"\nNext: robust train --recipe cutmix --model resnet18 --data {out} --set epochs=8 --set input_size=64")
+    small = "--model resnet18 --set epochs=8 --set input_size=64"
+    click.echo(f"\nNext: robust train --recipe cutmix {small} --data {shlex.quote(str(out))}")

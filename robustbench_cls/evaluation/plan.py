@@ -70,7 +70,6 @@ def plan(suite: Suite, classifier: Classifier, data: Path | None, limit: int, se
     found = locate(suite, data)
     sources = _sources(suite, found)
     head = classifier.class_names
-    to_head(sources[0].class_names, head, f"{suite.name}: {sources[0].path}")
     competing_K = competing(suite.label_space, head, sources[0].class_names)
     select = _Selection(suite.name, head, competing_K, limit, seed)
     if not found.published:
