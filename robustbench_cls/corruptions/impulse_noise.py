@@ -1,20 +1,55 @@
-"""Impulse noise: salt and pepper, as of bit errors.
+"""Impulse noise: salt and pepper, from bit errors.
 
-Sets a share of 0.03, 0.06, 0.09, 0.17, 0.27 (severity 1..5) of all values, each channel by itself, to 0 or 255
-with equal chance.
+Each value of each channel is, independently, left alone or set to 0 or to 255, both as likely. The code that made the
+published files does the same.
 
-The code that made the published files does the same. `np.random.seed` does not fix this function of the package;
-its argument `seed` does.
+Randomness: stream 0, a uniform16 for each value in the order HW3: under half the amount is salt, from there to
+the amount is pepper (amounts in 65,536ths, so exact to 0.00001).
 
-Source: Hendrycks and Dietterich 2019, arXiv:1903.12261.
+Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `impulse_noise` of hendrycks/robustness.
 """
 
-from robustbench_cls.core.corruption import Corruption
-from robustbench_cls.corruptions.reference import from_package
+import numpy as np
+
+from robustbench_cls.core.corruption import Corruption, UInt8Image
+from robustbench_cls.core.keys import Key
+from robustbench_cls.corruptions.kernel import kernel
+from robustbench_cls.corruptions.streams import UInt16Array, uniform16
+
+AMOUNT = (0.03, 0.06, 0.09, 0.17, 0.27)
+"""Share of the values that are replaced, by severity."""
+
+
+def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
+    """See `Corruption.apply`."""
+    return render(image_HW3, severity, uniform16(key, image_HW3.shape))
+
+
+def render(image_HW3: UInt8Image, severity: int, uniform_HW3: UInt16Array) -> UInt8Image:
+    """The image under this field of integers 0..65535."""
+    pepper = np.uint16(round(AMOUNT[severity - 1] * 65536))
+    salt = np.uint16(pepper // 2)
+    noisy = np.empty_like(image_HW3)
+    _replace(image_HW3.reshape(-1), uniform_HW3.reshape(-1), salt, pepper, noisy.reshape(-1))
+    return noisy
+
+
+@kernel
+def _replace(
+    values_N: UInt8Image, uniform_N: UInt16Array, salt: np.uint16, pepper: np.uint16, noisy_N: UInt8Image
+) -> None:
+    for i in range(values_N.size):
+        value = values_N[i]
+        if uniform_N[i] < pepper:
+            value = np.uint8(0)
+        if uniform_N[i] < salt:
+            value = np.uint8(255)
+        noisy_N[i] = value
+
 
 CORRUPTION = Corruption(
     name="impulse_noise",
     group="noise",
     source="https://arxiv.org/abs/1903.12261",
-    apply=from_package("impulse_noise", draws="seed"),
+    apply=apply,
 )

@@ -1,19 +1,47 @@
-"""Speckle noise: noise in proportion to the light.
+"""Speckle noise: Gaussian noise in proportion to the value.
 
-Adds to every value of every channel the value times an independent normal draw of standard deviation 0.15, 0.2,
-0.35, 0.45, 0.6 (severity 1..5), then clips.
+Adds to every value of every channel that value times an independent normal draw, clips, rounds down. The code that
+made the published files does the same.
 
-The code that made the published files does the same.
+Randomness: stream 0, a normal for each value in the order HW3.
 
-Source: Hendrycks and Dietterich 2019, arXiv:1903.12261.
+Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `speckle_noise` of hendrycks/robustness.
 """
 
-from robustbench_cls.core.corruption import Corruption
-from robustbench_cls.corruptions.reference import from_package
+import numpy as np
+
+from robustbench_cls.core.corruption import Corruption, UInt8Image
+from robustbench_cls.core.keys import Key
+from robustbench_cls.corruptions.kernel import kernel
+from robustbench_cls.corruptions.streams import Float32Array, normals
+
+SIGMA = (0.15, 0.2, 0.35, 0.45, 0.6)
+"""Standard deviation by severity, as a fraction of the value."""
+
+
+def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
+    """See `Corruption.apply`."""
+    return render(image_HW3, severity, normals(key, image_HW3.shape))
+
+
+def render(image_HW3: UInt8Image, severity: int, normal_HW3: Float32Array) -> UInt8Image:
+    """The image under this field of standard normal numbers."""
+    noisy = np.empty_like(image_HW3)
+    _scale(image_HW3.reshape(-1), normal_HW3.reshape(-1), np.float32(SIGMA[severity - 1]), noisy.reshape(-1))
+    return noisy
+
+
+@kernel
+def _scale(values_N: UInt8Image, normal_N: Float32Array, sigma: np.float32, noisy_N: UInt8Image) -> None:
+    for i in range(values_N.size):
+        value = np.float32(values_N[i])
+        value += value * (normal_N[i] * sigma)
+        noisy_N[i] = np.uint8(min(max(value, np.float32(0)), np.float32(255)))
+
 
 CORRUPTION = Corruption(
     name="speckle_noise",
     group="extra",
     source="https://arxiv.org/abs/1903.12261",
-    apply=from_package("speckle_noise", draws="global"),
+    apply=apply,
 )

@@ -1,0 +1,96 @@
+"""Random fields of a key: the same numbers on every machine, whatever was drawn before.
+
+The layout, for another implementation. All integers are unsigned, 64 bits and wrap; >> shifts in zeros.
+
+    mix(z):    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9;  z = (z ^ z >> 27) * 0x94D049BB133111EB;  z ^ z >> 31
+    key:       16 bytes, BLAKE2b-128 of the parts (`core.keys`); a, b = its two halves, little-endian
+    stream s:  seed = mix(a ^ mix(b + s * 0x9E3779B97F4A7C15)), s = 0, 1, 2 ...
+    word i:    mix(seed + (i + 1) * 0x9E3779B97F4A7C15), i = 0, 1, 2 ...
+    uniform16: value 4 i + k of a stream is bits 16 k .. 16 k + 15 of its word i
+    normal:    quantile (uniform16 + 0.5) / 65536 of the standard normal distribution, rounded to float32
+    fraction:  word i >> 11, divided by 2^53
+
+The words of a stream are those of SplitMix64 started at its seed, a counter-based generator that passes BigCrush;
+any of them can be had without the others. Philox, the alternative, takes about five times as long a word. The
+normal distribution has 65,536 values and ends at 4.33 standard deviations; its variance is 0.99997.
+
+Source: Steele, Lea and Flood 2014, Fast splittable pseudorandom number generators, doi:10.1145/2660193.2660195.
+"""
+
+from functools import cache
+from statistics import NormalDist
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from robustbench_cls.core.keys import Key
+from robustbench_cls.corruptions.kernel import kernel
+
+UInt16Array: TypeAlias = npt.NDArray[np.uint16]
+UInt32Array: TypeAlias = npt.NDArray[np.uint32]
+UInt64Array: TypeAlias = npt.NDArray[np.uint64]
+Float32Array: TypeAlias = npt.NDArray[np.float32]
+
+GAMMA = 0x9E3779B97F4A7C15
+MIX_1 = 0xBF58476D1CE4E5B9
+MIX_2 = 0x94D049BB133111EB
+_WORD = (1 << 64) - 1
+
+
+def uniform16(key: Key, shape: tuple[int, ...], stream: int = 0) -> UInt16Array:
+    """Integers of equal probability, 0..65535."""
+    size = int(np.prod(shape))
+    words = np.empty(-(-size // 4), np.uint64)
+    _words(np.uint64(_seed(key, stream)), words)
+    return words.astype("<u8", copy=False).view("<u2")[:size].reshape(shape)
+
+
+def normals(key: Key, shape: tuple[int, ...], stream: int = 0) -> Float32Array:
+    """Standard normal numbers."""
+    normal = np.empty(shape, np.float32)
+    _look_up(uniform16(key, shape, stream).reshape(-1), _quantiles(), normal.reshape(-1))
+    return normal
+
+
+def fraction(key: Key, index: int, stream: int = 0) -> float:
+    """One number of 0 <= x < 1, for what is drawn once an image."""
+    return float(_mix(_seed(key, stream) + (index + 1) * GAMMA) >> 11) / float(1 << 53)
+
+
+def integer(key: Key, index: int, count: int, stream: int = 0) -> int:
+    """One of 0 .. count - 1: `fraction` times `count`, rounded down."""
+    return int(fraction(key, index, stream) * count)
+
+
+def _mix(z: int) -> int:
+    z &= _WORD
+    z = ((z ^ (z >> 30)) * MIX_1) & _WORD
+    z = ((z ^ (z >> 27)) * MIX_2) & _WORD
+    return z ^ (z >> 31)
+
+
+def _seed(key: Key, stream: int) -> int:
+    a, b = (int.from_bytes(half, "little") for half in (key.digest[:8], key.digest[8:]))
+    return _mix(a ^ _mix(b + stream * GAMMA))
+
+
+@kernel
+def _words(seed: np.uint64, words_W: UInt64Array) -> None:
+    for i in range(words_W.size):
+        z = seed + np.uint64(i + 1) * np.uint64(GAMMA)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(MIX_1)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(MIX_2)
+        words_W[i] = z ^ (z >> np.uint64(31))
+
+
+@kernel
+def _look_up(places_N: UInt16Array, table: Float32Array, values_N: Float32Array) -> None:
+    for i in range(places_N.size):
+        values_N[i] = table[places_N[i]]
+
+
+@cache
+def _quantiles() -> Float32Array:
+    half = [NormalDist().inv_cdf((i + 0.5) / 65536) for i in range(32768, 65536)]
+    return np.array([-value for value in reversed(half)] + half, np.float32)
