@@ -11,6 +11,8 @@ from robustbench_cls.core.keys import Key
 
 UInt8Image: TypeAlias = npt.NDArray[np.uint8]
 
+Apply: TypeAlias = Callable[[UInt8Image, int, Key], UInt8Image]
+
 SEVERITIES = (1, 2, 3, 4, 5)
 
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -33,10 +35,12 @@ class Corruption:
     """One way to degrade an image, in five severities.
 
     `apply(image_HW3, severity, key)` takes uint8 RGB, leaves it as it is and gives a new image of the same
-    shape; `key` is its only source of randomness.
+    shape; `key` is its only source of randomness. It follows the code that made the published ImageNet-C;
+    `as_package`, where given, follows the package imagecorruptions, which differs from it.
     """
 
     name: str
     group: str
     source: str
-    apply: Callable[[UInt8Image, int, Key], UInt8Image]
+    apply: Apply
+    as_package: Apply | None = None
