@@ -1,20 +1,167 @@
 """Fog: a cloudy veil of lower contrast.
 
-Adds a plasma fractal (diamond-square) of amplitude 1.5, 2, 2.5, 2.5, 3 (1 is white) whose detail weakens by a factor
-of 2, 2, 1.7, 1.5, 1.4 an octave (severity 1..5), and rescales so that white stays in range.
+Adds a plasma fractal (diamond-square on a torus), whose detail weakens from octave to octave, rescales so that white
+stays in range, and rounds down. The fractal is as wide as the next power of two of the longer side, 256 at 224 px,
+and spreads over 0..1 as a whole, not in the part that the image shows.
 
-The code that made the published files does the same at 224 px, where the fractal is 256 px wide; the package takes
-the next power of two of the longer side, in single precision.
+The code that made the published files does the same at 224 px, in double precision.
 
-Source: Hendrycks and Dietterich 2019, arXiv:1903.12261.
+Randomness: stream 0, a uniform16 for each point of the fractal but the first, as 2 (uniform16 + 0.5) / 65536 - 1. The
+octave of n x n squares takes first their centres, then the points right of their upper left corners, then those below
+these corners, each in the order of rows.
+
+Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `fog` of hendrycks/robustness. Diamond-square: Fournier,
+Fussell and Carpenter 1982, doi:10.1145/358523.358553.
 """
 
-from robustbench_cls.core.corruption import Corruption
-from robustbench_cls.corruptions.reference import from_package
+import numpy as np
 
-CORRUPTION = Corruption(
-    name="fog",
-    group="weather",
-    source="https://arxiv.org/abs/1903.12261",
-    apply=from_package("fog", draws="global"),
-)
+from robustbench_cls.core.corruption import Corruption, UInt8Image
+from robustbench_cls.core.keys import Key
+from robustbench_cls.corruptions.kernel import kernel
+from robustbench_cls.corruptions.streams import Float32Array, UInt16Array, uniform16
+
+THICKNESS = (1.5, 2.0, 2.5, 2.5, 3.0)
+"""Height of the fractal by severity, where 1 is white."""
+
+DECAY = (2.0, 2.0, 1.7, 1.5, 1.4)
+"""Divisor from octave to octave of the root of the fractal's amplitude, by severity."""
+
+
+def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
+    """See `Corruption.apply`."""
+    side = fractal_side(image_HW3)
+    uniform_N = np.empty(side * side - 1, np.float32)
+    _spread(uniform16(key, uniform_N.shape), uniform_N)
+    return render(image_HW3, severity, uniform_N)
+
+
+def render(image_HW3: UInt8Image, severity: int, uniform_N: Float32Array) -> UInt8Image:
+    """The image under the fractal of these numbers of -1..1, `fractal_side` squared less one of them."""
+    side = fractal_side(image_HW3)
+    plasma, least, most = fractal(side, DECAY[severity - 1], uniform_N)
+    white, thickness = int(image_HW3.max()) / 255, THICKNESS[severity - 1]
+    contrast = white / (white + thickness)
+    height, width, _ = image_HW3.shape
+    foggy = np.empty_like(image_HW3)
+    _add(
+        image_HW3.reshape(height, width * 3),
+        plasma,
+        np.float32(contrast),
+        least,
+        np.float32(255 * thickness * contrast / (float(most) - float(least))),
+        np.empty((2, width * 3), np.float32),
+        foggy.reshape(height, width * 3),
+    )
+    return foggy
+
+
+def fractal_side(image_HW3: UInt8Image) -> int:
+    """The power of two that covers the image."""
+    side: int = 1 << (max(image_HW3.shape) - 1).bit_length()
+    return side
+
+
+def fractal(side: int, decay: float, uniform_N: Float32Array) -> tuple[Float32Array, np.float32, np.float32]:
+    """The fractal, at least `side` rows and columns of any scale, with its smallest and its largest value."""
+    corners = np.zeros((2, 2), np.float32)
+    count, start, wibble = 1, 0, 100.0
+    while count < side:
+        uniform_3nn = uniform_N[start : start + 3 * count * count].reshape(3, count, count)
+        finer = np.empty((2 * count + 1, 2 * count + 1), np.float32)
+        squares = np.empty((count + 1, count + 1), np.float32)
+        _refine(corners, uniform_3nn, np.float32(wibble * wibble), squares, np.empty((2, count), np.float32), finer)
+        corners, start, count, wibble = finer, start + uniform_3nn.size, 2 * count, wibble / decay
+    bounds = np.empty((2, corners.shape[1]), np.float32)
+    _bounds(corners, bounds)
+    return corners, bounds[0].min(), bounds[1].max()
+
+
+@kernel
+def _spread(uniform_N: UInt16Array, spread_N: Float32Array) -> None:
+    for i in range(spread_N.size):
+        spread_N[i] = np.float32(np.int32(uniform_N[i]) * np.int32(2) - np.int32(65535)) * np.float32(1 / 65536)
+
+
+# The torus is held with its first row and column once more behind its last, and squares' centres with their last
+# row and column before their first, so that no loop needs a remainder.
+
+
+@kernel
+def _refine(
+    corners: Float32Array,
+    uniform_3nn: Float32Array,
+    amplitude: np.float32,
+    squares: Float32Array,
+    middles_2n: Float32Array,
+    finer: Float32Array,
+) -> None:
+    quarter = np.float32(0.25)
+    count = corners.shape[0] - 1
+    for y in range(count):
+        upper, lower, uniform, square = corners[y], corners[y + 1], uniform_3nn[0, y], squares[y + 1, 1:]
+        for x in range(count):
+            four = (upper[x] + lower[x]) + (upper[x + 1] + lower[x + 1])
+            square[x] = four * quarter + amplitude * uniform[x]
+        squares[y + 1, 0] = squares[y + 1, count]
+    squares[0] = squares[count]
+    right, below = middles_2n[0], middles_2n[1]
+    for y in range(count):
+        upper, lower, above, square = corners[y], corners[y + 1], squares[y], squares[y + 1]
+        uniform_right, uniform_below = uniform_3nn[1, y], uniform_3nn[2, y]
+        for x in range(count):
+            four = (square[x + 1] + above[x + 1]) + (upper[x] + upper[x + 1])
+            right[x] = four * quarter + amplitude * uniform_right[x]
+        for x in range(count):
+            four = (square[x + 1] + square[x]) + (upper[x] + lower[x])
+            below[x] = four * quarter + amplitude * uniform_below[x]
+        even, odd = finer[2 * y], finer[2 * y + 1]
+        for x in range(count):
+            even[2 * x] = upper[x]
+            even[2 * x + 1] = right[x]
+        for x in range(count):
+            odd[2 * x] = below[x]
+            odd[2 * x + 1] = square[x + 1]
+        even[2 * count] = even[0]
+        odd[2 * count] = odd[0]
+    finer[2 * count] = finer[0]
+
+
+@kernel
+def _bounds(plasma: Float32Array, bounds_2W: Float32Array) -> None:
+    least, most = bounds_2W[0], bounds_2W[1]
+    least[:] = plasma[0]
+    most[:] = plasma[0]
+    for y in range(plasma.shape[0]):
+        row = plasma[y]
+        for x in range(row.size):
+            least[x] = min(least[x], row[x])
+        for x in range(row.size):
+            most[x] = max(most[x], row[x])
+
+
+@kernel
+def _add(
+    values_HN: UInt8Image,
+    plasma: Float32Array,
+    contrast: np.float32,
+    least: np.float32,
+    scale: np.float32,
+    veil_2N: Float32Array,
+    foggy_HN: UInt8Image,
+) -> None:
+    width = values_HN.shape[1] // 3
+    pixels, veil = veil_2N[0], veil_2N[1]
+    for y in range(values_HN.shape[0]):
+        row, values, foggy = plasma[y], values_HN[y], foggy_HN[y]
+        for x in range(width):
+            pixels[x] = (row[x] - least) * scale
+        for x in range(width):
+            veil[3 * x] = pixels[x]
+            veil[3 * x + 1] = pixels[x]
+            veil[3 * x + 2] = pixels[x]
+        for x in range(width * 3):
+            foggy[x] = np.uint8(np.int32(np.float32(values[x]) * contrast + veil[x]))
+
+
+CORRUPTION = Corruption(name="fog", group="weather", source="https://arxiv.org/abs/1903.12261", apply=apply)
