@@ -1,18 +1,79 @@
 """Brightness: a brighter daylight.
 
-Adds 0.1, 0.2, 0.3, 0.4, 0.5 (severity 1..5; 1 is white) to the value in HSV, and clips. No randomness.
+Adds to the value in HSV, and clips. Hue and saturation stay, so every channel is multiplied by the ratio of the new
+value to the old one (black becomes grey), rounded down. The code that made the published files goes through HSV in
+double precision; ours takes the new value from that arithmetic, and multiplies in single precision. No randomness.
 
-The code that made the published files does the same.
-
-Source: Hendrycks and Dietterich 2019, arXiv:1903.12261.
+Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `brightness` of hendrycks/robustness.
 """
 
-from robustbench_cls.core.corruption import Corruption
-from robustbench_cls.corruptions.reference import from_package
+from functools import cache
+
+import numpy as np
+
+from robustbench_cls.core.corruption import Corruption, UInt8Image
+from robustbench_cls.core.keys import Key
+from robustbench_cls.corruptions.kernel import kernel
+from robustbench_cls.corruptions.streams import Float32Array
+
+ADDED = (0.1, 0.2, 0.3, 0.4, 0.5)
+"""What is added to the value in HSV, by severity; 1 is white."""
+
+
+def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
+    """See `Corruption.apply`."""
+    return render(image_HW3, severity)
+
+
+def render(image_HW3: UInt8Image, severity: int) -> UInt8Image:
+    """The brighter image."""
+    pixels = image_HW3.size // 3
+    values_P = np.empty(pixels, np.uint8)
+    ratios_P = np.empty(pixels, np.float32)
+    bright = np.empty_like(image_HW3)
+    _largest(image_HW3.reshape(-1), values_P)
+    _look_up(values_P, _ratios(severity), ratios_P)
+    grey = np.float32(np.floor(ADDED[severity - 1] * 255))
+    _multiply(image_HW3.reshape(-1), ratios_P, grey, bright.reshape(-1))
+    return bright
+
+
+@cache
+def _ratios(severity: int) -> Float32Array:
+    """New by old value, 0 for black; the product with the old value rounds down to the reference's level."""
+    old = np.arange(256)
+    new = np.floor(np.clip(old / 255.0 + ADDED[severity - 1], 0, 1) * 255)
+    exact = np.clip(old + 255 * ADDED[severity - 1], 0, 255)
+    ratios = (np.clip(exact, new + 0.01, new + 0.99) / np.maximum(old, 1)).astype(np.float32)
+    ratios[0] = 0
+    return ratios
+
+
+@kernel
+def _largest(values_N: UInt8Image, values_P: UInt8Image) -> None:
+    for i in range(values_P.size):
+        values_P[i] = max(values_N[3 * i], max(values_N[3 * i + 1], values_N[3 * i + 2]))
+
+
+@kernel
+def _look_up(values_P: UInt8Image, table: Float32Array, ratios_P: Float32Array) -> None:
+    for i in range(values_P.size):
+        ratios_P[i] = table[values_P[i]]
+
+
+@kernel
+def _multiply(values_N: UInt8Image, ratios_P: Float32Array, grey: np.float32, bright_N: UInt8Image) -> None:
+    for i in range(ratios_P.size):
+        ratio = ratios_P[i]
+        added = grey if ratio == np.float32(0) else np.float32(0)
+        bright_N[3 * i] = np.uint8(np.float32(values_N[3 * i]) * ratio + added)
+        bright_N[3 * i + 1] = np.uint8(np.float32(values_N[3 * i + 1]) * ratio + added)
+        bright_N[3 * i + 2] = np.uint8(np.float32(values_N[3 * i + 2]) * ratio + added)
+
 
 CORRUPTION = Corruption(
     name="brightness",
     group="weather",
     source="https://arxiv.org/abs/1903.12261",
-    apply=from_package("brightness", draws="nothing"),
+    apply=apply,
 )

@@ -1,18 +1,32 @@
 """JPEG compression: the artefacts of a lossy file.
 
-Saves as JPEG of quality 25, 18, 15, 10, 7 (severity 1..5; 4:2:0) and loads again. No randomness.
+Saves as JPEG (4:2:0) and loads again; the pixels are Pillow's. The code that made the published files does the same;
+like all of them, these were then saved once more, at quality 85. No randomness.
 
-The code that made the published files does the same; like all of them, these were then saved at quality 85.
-
-Source: Hendrycks and Dietterich 2019, arXiv:1903.12261.
+Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `jpeg_compression` of hendrycks/robustness.
 """
 
-from robustbench_cls.core.corruption import Corruption
-from robustbench_cls.corruptions.reference import from_package
+from robustbench_cls.core.corruption import Corruption, UInt8Image
+from robustbench_cls.core.keys import Key
+from robustbench_cls.corruptions.jpeg import jpeg_roundtrip
+
+QUALITY = (25, 18, 15, 10, 7)
+"""JPEG quality by severity, as Pillow counts."""
+
+
+def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
+    """See `Corruption.apply`."""
+    return render(image_HW3, severity)
+
+
+def render(image_HW3: UInt8Image, severity: int) -> UInt8Image:
+    """The image as its JPEG file shows it."""
+    return jpeg_roundtrip(image_HW3, QUALITY[severity - 1])
+
 
 CORRUPTION = Corruption(
     name="jpeg_compression",
     group="digital",
     source="https://arxiv.org/abs/1903.12261",
-    apply=from_package("jpeg_compression", draws="nothing"),
+    apply=apply,
 )

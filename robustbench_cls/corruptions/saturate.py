@@ -1,19 +1,98 @@
 """Saturate: colours too weak or too strong.
 
-Scales the saturation in HSV by 0.3, 0.1, 2, 5, 20 and adds 0, 0, 0, 0.1, 0.2 (severity 1..5), and clips: the
-first two take colour away. No randomness.
+Scales the saturation in HSV, adds to it, and clips. Value V and hue stay, so each channel keeps its share of the
+distance from V, and that distance is multiplied by new over old saturation; grey, whose hue counts as red, gets the
+saturation added in green and blue. Rounded down.
 
-The code that made the published files does the same.
+The code that made the published files goes through HSV in double precision, which falls a level lower now and then
+where the exact result is whole, as at severity 3 it always is. A table over the largest and smallest channel carries
+this for the smallest one; for the middle one the exact result stands, so one value in ten is a level higher there.
+No randomness.
 
-Source: Hendrycks and Dietterich 2019, arXiv:1903.12261.
+Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `saturate` of hendrycks/robustness.
 """
 
-from robustbench_cls.core.corruption import Corruption
-from robustbench_cls.corruptions.reference import from_package
+from functools import cache
+
+import numpy as np
+
+from robustbench_cls.core.corruption import Corruption, UInt8Image
+from robustbench_cls.core.keys import Key
+from robustbench_cls.corruptions.kernel import kernel
+from robustbench_cls.corruptions.streams import Float32Array, UInt16Array
+
+CHANGE = ((0.3, 0.0), (0.1, 0.0), (2.0, 0.0), (5.0, 0.1), (20.0, 0.2))
+"""Factor of the saturation, and what is added to it, by severity."""
+
+
+def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
+    """See `Corruption.apply`."""
+    return render(image_HW3, severity)
+
+
+def render(image_HW3: UInt8Image, severity: int) -> UInt8Image:
+    """The image in other colours."""
+    pixels = image_HW3.size // 3
+    places_P = np.empty(pixels, np.uint16)
+    ratios_P = np.empty(pixels, np.float32)
+    saturated = np.empty_like(image_HW3)
+    _extremes(image_HW3.reshape(-1), places_P)
+    _look_up(places_P, _ratios(severity), ratios_P)
+    added = np.float32(CHANGE[severity - 1][1])
+    _stretch(image_HW3.reshape(-1), places_P, ratios_P, added, saturated.reshape(-1))
+    return saturated
+
+
+_LIFT = 1 / 1024
+"""Levels added before rounding down, so that whole results stay whole in single precision."""
+
+
+@cache
+def _ratios(severity: int) -> Float32Array:
+    """New over old saturation by 256 * largest channel + smallest channel."""
+    factor, added = CHANGE[severity - 1]
+    largest = np.repeat(np.arange(256), 256)
+    smallest = np.minimum(np.tile(np.arange(256), 256), largest)
+    spread = np.maximum(largest - smallest, 1)
+    saturation = np.minimum((largest / 255.0 - smallest / 255.0) / np.maximum(largest / 255.0, 1 / 255.0), 1)
+    clipped = np.clip(saturation * factor + added, 0, 1)
+    by_reference = np.floor(np.clip(largest / 255.0 * (1 - clipped), 0, 1) * 255)
+    exact = np.minimum(factor + added * largest / spread, largest / spread)
+    lower = np.floor(largest + _LIFT - spread * exact) > by_reference
+    ratios = np.where(lower, (largest - by_reference - 1 + _LIFT * 9 / 8) / spread, exact)
+    return np.where(largest > smallest, ratios, 0).astype(np.float32)
+
+
+@kernel
+def _extremes(values_N: UInt8Image, places_P: UInt16Array) -> None:
+    for i in range(places_P.size):
+        red, green, blue = values_N[3 * i], values_N[3 * i + 1], values_N[3 * i + 2]
+        largest = np.uint16(max(red, max(green, blue)))
+        places_P[i] = np.uint16(largest << np.uint16(8)) | np.uint16(min(red, min(green, blue)))
+
+
+@kernel
+def _look_up(places_P: UInt16Array, table: Float32Array, ratios_P: Float32Array) -> None:
+    for i in range(places_P.size):
+        ratios_P[i] = table[places_P[i]]
+
+
+@kernel
+def _stretch(
+    values_N: UInt8Image, places_P: UInt16Array, ratios_P: Float32Array, added: np.float32, saturated_N: UInt8Image
+) -> None:
+    lift = np.float32(_LIFT)
+    for i in range(places_P.size):
+        value = np.float32(places_P[i] >> np.uint16(8))
+        tint = added * value if ratios_P[i] == np.float32(0) else np.float32(0)
+        for channel in range(3):
+            level = value + lift - (value - np.float32(values_N[3 * i + channel])) * ratios_P[i]
+            saturated_N[3 * i + channel] = np.uint8(level if channel == 0 else level - tint)
+
 
 CORRUPTION = Corruption(
     name="saturate",
     group="extra",
     source="https://arxiv.org/abs/1903.12261",
-    apply=from_package("saturate", draws="nothing"),
+    apply=apply,
 )

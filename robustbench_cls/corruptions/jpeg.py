@@ -1,0 +1,29 @@
+"""The JPEG round trip: the last step of the published ImageNet-C, and the corruption `jpeg_compression`."""
+
+from typing import cast
+
+from robustbench_cls.core.corruption import UInt8Image
+from robustbench_cls.corruptions.opencv import opencv
+
+QUALITY = 85
+"""The quality at which the published ImageNet-C files were saved."""
+
+
+def jpeg_roundtrip(image_HW3: UInt8Image, quality: int = QUALITY) -> UInt8Image:
+    """The image after saving as JPEG (4:2:0) and loading again.
+
+    Args:
+        image_HW3: uint8 RGB; not modified.
+        quality: 1 .. 100, as Pillow counts.
+
+    Returns:
+        The pixels that Pillow gives: OpenCV's encoder is the same libjpeg-turbo with the same settings, but works
+        without a Pillow image in between. The published files were saved with `optimize=True`, which makes smaller
+        files of the same pixels.
+
+    Source: `make_imagenet_c.py` of hendrycks/robustness.
+    """
+    cv2 = opencv()
+    bgr_HW3 = cv2.cvtColor(image_HW3, cv2.COLOR_RGB2BGR)
+    _, file = cv2.imencode(".jpg", bgr_HW3, (cv2.IMWRITE_JPEG_QUALITY, quality))
+    return cast(UInt8Image, cv2.imdecode(file, cv2.IMREAD_COLOR_RGB))
