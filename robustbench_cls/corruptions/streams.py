@@ -27,6 +27,7 @@ import numpy.typing as npt
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions.kernel import kernel
 
+Int16Array: TypeAlias = npt.NDArray[np.int16]
 UInt16Array: TypeAlias = npt.NDArray[np.uint16]
 UInt32Array: TypeAlias = npt.NDArray[np.uint32]
 UInt64Array: TypeAlias = npt.NDArray[np.uint64]
