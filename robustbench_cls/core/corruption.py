@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,10 @@ from robustbench_cls.core.keys import Key
 UInt8Image: TypeAlias = npt.NDArray[np.uint8]
 
 Apply: TypeAlias = Callable[[UInt8Image, int, Key], UInt8Image]
+
+Variant: TypeAlias = Literal["published", "imagecorruptions"]
+VARIANTS: tuple[Variant, ...] = get_args(Variant)
+"""Whose constants and quirks: those of the code that made the published ImageNet-C, or the package's."""
 
 SEVERITIES = (1, 2, 3, 4, 5)
 

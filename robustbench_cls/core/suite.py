@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+from robustbench_cls.core.corruption import Variant
+
 
 @dataclass(frozen=True)
 class Condition:
@@ -81,6 +83,7 @@ class Suite:
         folder: the data set's folder in `datasets/`, where no `--data` is given.
         reference: the clean images of the same classes in the same label space, measured beside the
             conditions from the `val` split; None for the suite of clean images itself.
+        variant: whose corruptions are generated; the published folders are read for `published` only.
     """
 
     name: str
@@ -93,6 +96,7 @@ class Suite:
     reference: Condition | None
     protocol: Protocol
     source: str
+    variant: Variant = "published"
 
     @property
     def corrupts(self) -> bool:

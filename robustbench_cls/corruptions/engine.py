@@ -1,22 +1,24 @@
-"""`corrupt` and what the evaluation needs of corruptions: all of them by name, one image, the JPEG step."""
+"""`corrupt` and what the evaluation needs of corruptions: all of them by name, and one image."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from io import BytesIO
+from functools import cache
+from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from robustbench_cls.core.corruption import EXTRA, IMAGENET_C, MINIMUM_SIDE, SEVERITIES, Corruption, UInt8Image
+from robustbench_cls.core.corruption import EXTRA, IMAGENET_C, VARIANTS, Corruption, UInt8Image, Variant
 from robustbench_cls.core.discovery import discover, pick
 from robustbench_cls.core.keys import Key
+from robustbench_cls.corruptions.checks import require_condition, require_images
 
 Images = TypeVar("Images")
 """A uint8 numpy array (HW3, BHW3) or torch tensor (3HW, B3HW)."""
 
-JPEG_QUALITY = 85
-"""The quality at which the published ImageNet-C files were saved."""
+VERSION = 1
+"""Of the engine: another one may give other bytes for the same key. A part of the protocol of what was measured."""
 
 _CANONICAL = {name: place for place, name in enumerate((*IMAGENET_C, *EXTRA))}
 
@@ -28,8 +30,9 @@ def corrupt(
     *,
     image_ids: str | int | Sequence[str | int] | None = None,
     seed: int = 0,
+    variant: Variant = "published",
 ) -> Images:
-    """Corrupted images, a pure function of (image, image id, corruption, severity, seed).
+    """Corrupted images, a pure function of (image, image id, corruption, severity, seed) and of `VERSION`.
 
     Args:
         images: uint8 RGB, 0..255, sides of at least 32 px, not modified: a numpy array HW3 (one image) or BHW3
@@ -40,107 +43,75 @@ def corrupt(
             for one image, a sequence of B for a batch. None stands for "0", and for "0", "1", ... in a batch;
             give real ids where images come in several batches, or each batch repeats the draws of the first.
         seed: any integer; another seed gives another ImageNet-C.
+        variant: `published` does as the code that made the published ImageNet-C, `imagecorruptions` as the package
+            of that name. They differ in elastic_transform, frost, motion_blur and snow.
 
     Returns:
         New images of the same kind, shape, type and device. Without the JPEG step of the published files: see
-        `jpeg_roundtrip`.
+        `corruptions.jpeg`.
 
     Raises:
         UserError: there is no such corruption.
         TypeError: images, severity, ids or seed are not of the kinds above.
-        ValueError: severity out of range, another shape, a side under 32 px, or another number of ids.
+        ValueError: severity out of range, another shape, a side under 32 px, another number of ids, or no such variant.
 
     Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; each corruption's module says where it differs from
     the published files. The key of an image is `Key.of("corruption", seed, image_id, name, severity)`.
     """
     corruption = _named(name)
-    _require_condition(severity, seed)
+    require_condition(severity, seed)
+    if variant not in VARIANTS:
+        raise ValueError(f"variant must be one of {', '.join(VARIANTS)}, got {variant!r}")
     array = _channels_last(images)
     if array.ndim == 3:
-        corrupted = corrupt_image(array, corruption, severity, _one_id(image_ids), seed)
+        corrupted = corrupt_image(array, corruption, severity, _one_id(image_ids), seed, variant)
     else:
         ids = _batch_ids(image_ids, len(array))
         corrupted = np.empty(array.shape, np.uint8)
         for i, image_HW3 in enumerate(array):
-            corrupted[i] = corrupt_image(image_HW3, corruption, severity, ids[i], seed)
+            corrupted[i] = corrupt_image(image_HW3, corruption, severity, ids[i], seed, variant)
     return _like(images, corrupted)
 
 
-def corrupt_image(image_HW3: UInt8Image, corruption: Corruption, severity: int, image_id: str, seed: int) -> UInt8Image:
+def corrupt_image(
+    image_HW3: UInt8Image,
+    corruption: Corruption,
+    severity: int,
+    image_id: str,
+    seed: int,
+    variant: Variant = "published",
+) -> UInt8Image:
     """One corrupted image: `corrupt` for a caller that holds the corruption and one numpy image.
 
     Raises:
         TypeError, ValueError: as `corrupt`.
     """
-    _require_condition(severity, seed)
-    _require_images(image_HW3, (3,))
+    require_condition(severity, seed)
+    require_images(image_HW3, (3,))
+    if not (image_HW3.flags.c_contiguous and image_HW3.flags.writeable):
+        image_HW3 = np.array(image_HW3, order="C")  # for another kind of array, kernels would be compiled again
     key = Key.of("corruption", int(seed), image_id, corruption.name, int(severity))
-    return corruption.apply(image_HW3, int(severity), key)
+    apply = corruption.as_package if variant == "imagecorruptions" else None
+    return (apply or corruption.apply)(image_HW3, int(severity), key)
 
 
-def all_corruptions() -> dict[str, Corruption]:
+@cache
+def all_corruptions() -> Mapping[str, Corruption]:
     """Every corruption by name: the 15 of ImageNet-C and its extra four in the field's order, then others by name."""
     found = discover("robustbench_cls.corruptions", Corruption)
-    return dict(sorted(found.items(), key=lambda item: (_CANONICAL.get(item[0], len(_CANONICAL)), item[0])))
+    ordered = sorted(found.items(), key=lambda item: (_CANONICAL.get(item[0], len(_CANONICAL)), item[0]))
+    return MappingProxyType(dict(ordered))
 
 
-def jpeg_roundtrip(image_HW3: UInt8Image, quality: int = JPEG_QUALITY) -> UInt8Image:
-    """The image after saving as JPEG (4:2:0) and loading again, the last step of the published ImageNet-C.
-
-    Args:
-        image_HW3: uint8 RGB; not modified.
-        quality: 1 .. 100, as Pillow counts.
-
-    Raises:
-        TypeError, ValueError: another type, shape or quality.
-
-    Source: `make_imagenet_c.py` of hendrycks/robustness. Its `optimize=True` makes smaller files of the same pixels.
-    """
-    from PIL import Image
-
-    _require_integer("quality", quality)
-    if not 1 <= quality <= 100:  # Pillow takes 0 for its default of 75
-        raise ValueError(f"quality must be 1..100, got {quality}")
-    _require_images(image_HW3, (3,))
-    file = BytesIO()
-    Image.fromarray(image_HW3).save(file, "JPEG", quality=int(quality))
-    return np.array(Image.open(file))
-
-
-def engine_version() -> str:
-    """The engine that computes the corruptions, for the protocol: `imagecorruptions-imaug 1.1.5`."""
-    from importlib.metadata import version  # 50 ms, which listing corruptions need not wait
-
-    return f"imagecorruptions-imaug {version('imagecorruptions-imaug')}"
+def engine_version(variant: Variant) -> str:
+    """What computes the corruptions, for the protocol: `engine 1 published`."""
+    return f"engine {VERSION} {variant}"
 
 
 def _named(name: str) -> Corruption:
     if not isinstance(name, str):
         raise TypeError(f"name must be text such as 'fog', got {name!r}")
     return pick(name, all_corruptions(), "corruption")
-
-
-def _require_integer(word: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{word} must be an integer, got {value!r} ({type(value).__name__})")
-
-
-def _require_condition(severity: int, seed: int) -> None:
-    _require_integer("severity", severity)
-    if severity not in SEVERITIES:
-        raise ValueError(f"severity must be 1..5, got {severity}")
-    _require_integer("seed", seed)
-
-
-def _require_images(images: object, dimensions: tuple[int, ...], layouts: str = "HW3") -> None:
-    if not isinstance(images, np.ndarray):
-        raise TypeError(f"images must be uint8 {layouts}, got {type(images).__name__}")
-    if images.dtype != np.uint8:
-        raise TypeError(f"images must be uint8 0..255, got {images.dtype} of shape {images.shape}")
-    if images.ndim not in dimensions or images.shape[-1] != 3:
-        raise ValueError(f"images must be RGB, {layouts}, got shape {images.shape}")
-    if min(images.shape[-3:-1]) < MINIMUM_SIDE:
-        raise ValueError(f"images must be at least {MINIMUM_SIDE} px high and wide, got shape {images.shape}")
 
 
 def _is_tensor(images: object) -> bool:
@@ -151,14 +122,14 @@ def _is_tensor(images: object) -> bool:
 def _channels_last(images: Any) -> UInt8Image:
     """The images as a checked HW3 or BHW3 array; numpy ones as they are."""
     if not _is_tensor(images):
-        _require_images(images, (3, 4), "numpy HW3 or BHW3, or torch 3HW or B3HW")
+        require_images(images, (3, 4), "numpy HW3 or BHW3, or torch 3HW or B3HW")
         return cast(UInt8Image, images)
     if str(images.dtype) != "torch.uint8":
         raise TypeError(f"images must be uint8 0..255, got {images.dtype} of shape {tuple(images.shape)}")
     if images.ndim not in (3, 4) or images.shape[-3] != 3:
         raise ValueError(f"torch images must be RGB, 3HW or B3HW, got shape {tuple(images.shape)}")
     array = np.ascontiguousarray(np.moveaxis(images.detach().cpu().numpy(), -3, -1))
-    _require_images(array, (3, 4))
+    require_images(array, (3, 4))
     return array
 
 

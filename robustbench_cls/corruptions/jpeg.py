@@ -3,6 +3,7 @@
 from typing import cast
 
 from robustbench_cls.core.corruption import UInt8Image
+from robustbench_cls.corruptions.checks import require_images, require_integer
 from robustbench_cls.corruptions.opencv import opencv
 
 QUALITY = 85
@@ -21,9 +22,17 @@ def jpeg_roundtrip(image_HW3: UInt8Image, quality: int = QUALITY) -> UInt8Image:
         without a Pillow image in between. The published files were saved with `optimize=True`, which makes smaller
         files of the same pixels.
 
+    Raises:
+        TypeError, ValueError: another type, shape or quality.
+        UserError: OpenCV can't be loaded.
+
     Source: `make_imagenet_c.py` of hendrycks/robustness.
     """
+    require_integer("quality", quality)
+    if not 1 <= quality <= 100:
+        raise ValueError(f"quality must be 1..100, got {quality}")
+    require_images(image_HW3, (3,))
     cv2 = opencv()
     bgr_HW3 = cv2.cvtColor(image_HW3, cv2.COLOR_RGB2BGR)
-    _, file = cv2.imencode(".jpg", bgr_HW3, (cv2.IMWRITE_JPEG_QUALITY, quality))
+    _, file = cv2.imencode(".jpg", bgr_HW3, (cv2.IMWRITE_JPEG_QUALITY, int(quality)))
     return cast(UInt8Image, cv2.imdecode(file, cv2.IMREAD_COLOR_RGB))

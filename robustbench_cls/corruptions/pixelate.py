@@ -2,7 +2,10 @@
 
 Shrinks each side to a fraction, rounded down to whole pixels, by box averages, and enlarges again by nearest pixels.
 The pixels are those of Pillow's `resize`: columns first, then rows, each rounded to a whole level, weights in
-2^-22. The code that made the published files enlarges by boxes, which gives the same pixels. No randomness.
+2^-22. (Pillow 13 takes the rows first where the picture is several times taller than wide, which puts a seventh of the
+values a level apart.) The code that made the published files enlarges by boxes, which gives the same pixels.
+
+No randomness.
 
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `pixelate` of hendrycks/robustness.
 """

@@ -4,13 +4,13 @@ The mean of the image, of the image again (zoom 1), and of enlargements of its c
 with corners aligned; rounded down. The code that made the published files does the same. No randomness.
 
 Each enlargement is computed in whole numbers: columns first, weights in 1/256, then rows, rounded to 1/8 level before
-they are added up, so that flat regions stay exact. The reference adds up in single precision, which puts one value
-in a hundred a level apart.
+they are added up. The reference adds up in single precision, which puts one value in a hundred a level apart, and a
+quarter of the levels one lower where the picture is flat; that quirk is carried by the sums' first term.
 
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `zoom_blur` of hendrycks/robustness.
 """
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from math import ceil
 from typing import NamedTuple
 
@@ -35,8 +35,9 @@ def render(image_HW3: UInt8Image, severity: int) -> UInt8Image:
     height, width, _ = image_HW3.shape
     layers = _layers(severity, height, width)
     pairs_HW = np.empty((height, width), np.uint64)
-    sums_HV = np.empty((height, 4 * width), np.uint16)
-    _pair(image_HW3.reshape(height, -1), pairs_HW, sums_HV)
+    sums_HW = np.empty((height, width), np.uint64)
+    _pair(image_HW3.reshape(height, -1), _starts(severity), pairs_HW, sums_HW)
+    sums_HV = sums_HW.view(np.uint16)
     _add_layers(
         pairs_HW,
         *layers,
@@ -86,21 +87,32 @@ def _places(size: int, zoom: float) -> tuple[Int32Array, "np.ndarray[tuple[int],
     return first + (size - shown) // 2, np.clip(place - first, 0, 1)
 
 
+@cache
+def _starts(severity: int) -> UInt64Array:
+    """Twice each value in 1/8 levels, one less where the reference gives a flat picture of it a level less."""
+    end, step = ZOOMS[severity - 1]
+    layers = len(np.arange(1, end, step))
+    values = (np.arange(256) / 255.0).astype(np.float32)
+    flat = values.copy()
+    for _ in range(layers):
+        flat += values
+    lower = np.floor(np.clip(flat / (layers + 1), 0, 1) * 255) < np.arange(256)
+    return (np.arange(256) * 16 - lower).astype(np.uint64)
+
+
 @kernel
-def _pair(rows_HR: UInt8Image, pairs_HW: UInt64Array, sums_HV: UInt16Array) -> None:
-    # 16 bits a channel: the pixel's value, and above it its right neighbour's; the sums start with twice the image
+def _pair(rows_HR: UInt8Image, starts: UInt64Array, pairs_HW: UInt64Array, sums_HW: UInt64Array) -> None:
+    # 16 bits a channel: the pixel's value, and above it its right neighbour's
+    width = pairs_HW.shape[1]
     for y in range(pairs_HW.shape[0]):
-        row, pairs, sums = rows_HR[y], pairs_HW[y], sums_HV[y]
-        last = pairs.size - 1
-        for x in range(pairs.size):
-            right = 3 * min(x + 1, last)
-            red = np.uint64(row[3 * x]) | np.uint64(row[right]) << np.uint64(8)
-            green = np.uint64(row[3 * x + 1]) | np.uint64(row[right + 1]) << np.uint64(8)
-            blue = np.uint64(row[3 * x + 2]) | np.uint64(row[right + 2]) << np.uint64(8)
-            pairs[x] = red | green << np.uint64(16) | blue << np.uint64(32)
-        values = pairs.view(np.uint16)
-        for i in range(values.size):
-            sums[i] = np.uint16(values[i] & np.uint16(255)) * np.uint16(16)
+        row, pairs, sums = rows_HR[y], pairs_HW[y], sums_HW[y]
+        for x in range(width):
+            red, green, blue = row[3 * x], row[3 * x + 1], row[3 * x + 2]
+            pairs[x] = np.uint64(red) | np.uint64(green) << np.uint64(16) | np.uint64(blue) << np.uint64(32)
+            sums[x] = starts[red] | starts[green] << np.uint64(16) | starts[blue] << np.uint64(32)
+        for x in range(width - 1):
+            pairs[x] |= pairs[x + 1] << np.uint64(8)
+        pairs[width - 1] |= pairs[width - 1] << np.uint64(8)
 
 
 @kernel

@@ -75,6 +75,8 @@ def locate(suite: Suite, data: Path | None) -> SuiteData:
     if not data.is_dir():
         raise UserError(f"There is no folder {data}. Give --data a data set's root or one split's folder.")
     if suite.corrupts and is_published_tree(data):
+        if suite.variant != "published":
+            raise UserError(f"Suite '{suite.name}' corrupts clean images; {data} holds corrupted ones. Use imagenet-c.")
         return SuiteData((data, ""), None, published=True)
     clean = split_in(data, "val") if suite.reference else None
     images = split_in(data, suite.split)
@@ -91,7 +93,7 @@ def locate(suite: Suite, data: Path | None) -> SuiteData:
 def _in_datasets(suite: Suite) -> SuiteData:
     folder = DATASETS / suite.folder
     clean = split_in(DEFAULT_TRAIN, "val") if suite.reference else None
-    if suite.corrupts and is_published_tree(folder):
+    if suite.corrupts and suite.variant == "published" and is_published_tree(folder):
         return SuiteData((folder, ""), clean, published=True)
     images = split_in(DEFAULT_TRAIN, "val") if suite.corrupts else split_in(folder, "val") or _flat(folder)
     if images is None:

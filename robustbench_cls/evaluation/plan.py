@@ -7,19 +7,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from robustbench_cls.core.corruption import MINIMUM_SIDE, SEVERITIES, Corruption, UInt8Image
+from robustbench_cls.core.corruption import MINIMUM_SIDE, SEVERITIES, Corruption, UInt8Image, Variant
 from robustbench_cls.core.discovery import pick, require_name
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.keys import keyed_subset
 from robustbench_cls.core.run import RunIdentity, names_sha256
 from robustbench_cls.core.suite import Condition, Protocol, Suite
-from robustbench_cls.corruptions.engine import (
-    JPEG_QUALITY,
-    all_corruptions,
-    corrupt_image,
-    engine_version,
-    jpeg_roundtrip,
-)
+from robustbench_cls.corruptions.engine import all_corruptions, corrupt_image, engine_version
+from robustbench_cls.corruptions.jpeg import QUALITY, jpeg_roundtrip
 from robustbench_cls.data.batches import Part
 from robustbench_cls.data.label_spaces import competing, imagenet_1k, to_head
 from robustbench_cls.data.locate import SuiteData, locate
@@ -34,10 +29,11 @@ class Corrupt:
     corruption: Corruption
     severity: int
     seed: int
+    variant: Variant
 
     def __call__(self, image_HW3: UInt8Image, image_id: str) -> UInt8Image:
         """The crop as a stored ImageNet-C file would show it."""
-        corrupted = corrupt_image(image_HW3, self.corruption, self.severity, image_id, self.seed)
+        corrupted = corrupt_image(image_HW3, self.corruption, self.severity, image_id, self.seed, self.variant)
         return jpeg_roundtrip(corrupted)
 
 
@@ -83,7 +79,7 @@ def plan(suite: Suite, classifier: Classifier, data: Path | None, limit: int, se
             f"least {MINIMUM_SIDE}. Leave the suite out, or train with --set input_size=32."
         )
     parts = [
-        Part(condition, source, protocol, _change(condition, found.published, seed))
+        Part(condition, source, protocol, _change(suite, condition, found.published, seed))
         for condition, source in zip(suite.conditions, sources, strict=True)
     ]
     notes = _class_notes(select, sources[0])
@@ -148,9 +144,9 @@ def _protocol(suite: Suite, classifier: Classifier, published: bool) -> Protocol
     own = classifier.preprocessing
     protocol = suite.protocol
     if published:
-        protocol = replace(protocol, images="published", jpeg_quality=JPEG_QUALITY, resize=0, crop=0)
+        protocol = replace(protocol, images="published", jpeg_quality=QUALITY, resize=0, crop=0)
     elif suite.corrupts:
-        protocol = replace(protocol, images=f"generated:{engine_version()}", jpeg_quality=JPEG_QUALITY)
+        protocol = replace(protocol, images=f"generated:{engine_version(suite.variant)}", jpeg_quality=QUALITY)
     fixed = set(classifier.class_names) >= set(imagenet_1k())
     return protocol.resolved(own.resize, own.input_size, own.interpolation, fixed=fixed)
 
@@ -179,10 +175,10 @@ def _class_notes(select: _Selection, source: ImageSource) -> tuple[str, ...]:
     return (f"{note}; {others} folders of other classes are left out" if others else note,)
 
 
-def _change(condition: Condition, published: bool, seed: int) -> Corrupt | None:
+def _change(suite: Suite, condition: Condition, published: bool, seed: int) -> Corrupt | None:
     if not condition.severity or published:
         return None
-    return Corrupt(all_corruptions()[condition.name], condition.severity, seed)
+    return Corrupt(all_corruptions()[condition.name], condition.severity, seed, suite.variant)
 
 
 def _identity(
