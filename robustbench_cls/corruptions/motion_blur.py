@@ -3,18 +3,57 @@
 Averages copies shifted along a random angle in -45..45 degrees with one half of a Gaussian of 3, 5, 8, 12, 15 px
 over 21, 31, 31, 31, 41 taps (severity 1..5); edges are continued.
 
-The published files were made by ImageMagick: at most 1 level apart, in 0.3 % of the values. Taps whose shift leaves
-the image are dropped and the rest not rescaled: at 32 px and severity 5 the image darkens by up to 3 %.
+The published files were made by ImageMagick, which rounds to 16 bits and then down, and so does this. The package
+rounds down at once, 0.2 % of the values a level apart, and drops the taps from the first whose shift reaches the
+size of the image, without rescaling the rest: at 32 px and severity 5 the image darkens by up to 3 %.
 
-Source: Hendrycks and Dietterich 2019, arXiv:1903.12261.
+Randomness: the angle, number 0 of stream 0 times 90, less 45.
+
+Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `motion_blur` of hendrycks/robustness.
 """
 
-from robustbench_cls.core.corruption import Corruption
-from robustbench_cls.corruptions.reference import from_package
+from robustbench_cls.core.corruption import Corruption, UInt8Image
+from robustbench_cls.core.keys import Key
+from robustbench_cls.corruptions.motion import AS_IMAGEMAGICK, DOWN, blur, taps, taps_of_package
+from robustbench_cls.corruptions.streams import fraction
+
+RADIUS = (10, 15, 15, 15, 20)
+"""Half the number of taps by severity, px."""
+
+SIGMA = (3, 5, 8, 12, 15)
+"""Standard deviation of the Gaussian by severity, px."""
+
+
+def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
+    """See `Corruption.apply`."""
+    return render(image_HW3, severity, angle(key))
+
+
+def apply_package(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
+    """See `Corruption.as_package`."""
+    return render_package(image_HW3, severity, angle(key))
+
+
+def angle(key: Key) -> float:
+    """-45..45 degrees."""
+    return fraction(key, 0) * 90 - 45
+
+
+def render(image_HW3: UInt8Image, severity: int, degrees: float) -> UInt8Image:
+    """The image blurred along this angle."""
+    return blur(image_HW3, taps(RADIUS[severity - 1], SIGMA[severity - 1], degrees), AS_IMAGEMAGICK)
+
+
+def render_package(image_HW3: UInt8Image, severity: int, degrees: float) -> UInt8Image:
+    """The image blurred along this angle, as the package does it."""
+    height, width = image_HW3.shape[:2]
+    return blur(image_HW3, taps_of_package(RADIUS[severity - 1], SIGMA[severity - 1], degrees, height, width), DOWN)
+
 
 CORRUPTION = Corruption(
     name="motion_blur",
     group="blur",
     source="https://arxiv.org/abs/1903.12261",
-    apply=from_package("motion_blur", draws="global"),
+    apply=apply,
+    as_package=apply_package,
 )

@@ -5,19 +5,175 @@ drops what is under 0.5, 0.5, 0.9, 0.85, 0.85, blurs it along a random angle in 
 8, 8, 12 px; radius 10, 12, 12, 12, 12 px), and adds the layer and its half turn to the image, of which a share of
 0.2, 0.3, 0.3, 0.35, 0.45 is whitened (severity 1..5).
 
-The code that made the published files rounds the layer down before an ImageMagick blur, and cuts it to its centre;
-the package blurs floats, rounds after and cuts on the right and at the bottom: at most 2 levels apart inside, up to
-81 at borders.
+The code that made the published files cuts the enlarged layer to its centre, rounds it down and blurs it with
+ImageMagick. The package blurs what it enlarged, in floats, rounds it to the nearest level, and cuts it on the right
+and at the bottom: up to 2 levels apart inside, up to 81 at borders. At sizes other than 224 px, where the published
+code is not defined, each axis is enlarged and cut alone.
 
-Source: Hendrycks and Dietterich 2019, arXiv:1903.12261.
+Randomness: the angle, number 0 of stream 0 times 90, less 135; stream 1, a normal for each value of the centre that
+is enlarged, in the order HW.
+
+Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `snow` of hendrycks/robustness. The enlargement is linear and
+maps corners to corners, as `scipy.ndimage.zoom` of order 1.
 """
 
-from robustbench_cls.core.corruption import Corruption
-from robustbench_cls.corruptions.reference import from_package
+from functools import lru_cache
+from math import ceil
+
+import numpy as np
+
+from robustbench_cls.core.corruption import Corruption, UInt8Image
+from robustbench_cls.core.keys import Key
+from robustbench_cls.corruptions.kernel import kernel
+from robustbench_cls.corruptions.motion import AS_IMAGEMAGICK, NEAREST, Int64Array, blur, taps, taps_of_package
+from robustbench_cls.corruptions.streams import Float32Array, fraction, normals
+
+MEAN = (0.1, 0.2, 0.55, 0.55, 0.55)
+"""Mean of the noise by severity; 1 is white."""
+
+DEVIATION = 0.3
+"""Standard deviation of the noise."""
+
+ENLARGEMENT = (3, 2, 4, 4.5, 2.5)
+"""Size of a flake by severity."""
+
+THRESHOLD = (0.5, 0.5, 0.9, 0.85, 0.85)
+"""What is under it is no flake, by severity."""
+
+RADIUS = (10, 12, 12, 12, 12)
+"""Half the number of taps of the blur by severity, px."""
+
+SIGMA = (4, 4, 8, 8, 12)
+"""Standard deviation of the blur by severity, px."""
+
+KEPT = (0.8, 0.7, 0.7, 0.65, 0.55)
+"""Share of the image that is not whitened, by severity."""
+
+
+def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
+    """See `Corruption.apply`."""
+    return render(image_HW3, severity, *draw(image_HW3, severity, key))
+
+
+def apply_package(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
+    """See `Corruption.as_package`."""
+    return render_package(image_HW3, severity, *draw(image_HW3, severity, key))
+
+
+def draw(image_HW3: UInt8Image, severity: int, key: Key) -> tuple[Float32Array, float]:
+    """The normal field and the angle of `render`."""
+    rows, columns = (centre(size, severity) for size in image_HW3.shape[:2])
+    field_HW = normals(key, (rows.stop - rows.start, columns.stop - columns.start), stream=1)
+    return field_HW, fraction(key, 0) * 90 - 135
+
+
+def centre(size: int, severity: int) -> slice:
+    """The part of an axis of the noise that is enlarged."""
+    used = ceil(size / ENLARGEMENT[severity - 1])
+    start = (size - used) // 2
+    return slice(start, start + used)
+
+
+def render(image_HW3: UInt8Image, severity: int, normal_HW: Float32Array, degrees: float) -> UInt8Image:
+    """The image under these flakes: standard normal numbers of the `centre`, and the direction of their fall."""
+    height, width = image_HW3.shape[:2]
+    flakes_HW = _flakes(normal_HW, severity)
+    top, left = (flakes_HW.shape[0] - height) // 2, (flakes_HW.shape[1] - width) // 2
+    layer_HW = np.floor(flakes_HW[top : top + height, left : left + width])
+    along = taps(RADIUS[severity - 1], SIGMA[severity - 1], degrees)
+    return _snowed(image_HW3, severity, blur(layer_HW, along, AS_IMAGEMAGICK))
+
+
+def render_package(image_HW3: UInt8Image, severity: int, normal_HW: Float32Array, degrees: float) -> UInt8Image:
+    """The image under these flakes, as the package does it."""
+    height, width = image_HW3.shape[:2]
+    flakes_HW = _flakes(normal_HW, severity)
+    along = taps_of_package(RADIUS[severity - 1], SIGMA[severity - 1], degrees, *flakes_HW.shape)
+    blurred_HW = blur(flakes_HW, along, NEAREST)
+    return _snowed(image_HW3, severity, np.ascontiguousarray(blurred_HW[:height, :width]))
+
+
+def _flakes(normal_HW: Float32Array, severity: int) -> Float32Array:
+    """The field enlarged, 0..255."""
+    mean, threshold = np.float32(MEAN[severity - 1]), np.float32(THRESHOLD[severity - 1])
+    (upper_H, lower_share_H), (left_W, right_share_W) = (_places(size, severity) for size in normal_HW.shape)
+    wide_HW = np.empty((len(normal_HW), len(left_W)), np.float32)
+    _widen(normal_HW * np.float32(DEVIATION) + mean, left_W, right_share_W, wide_HW)
+    flakes_HW = np.empty((len(upper_H), len(left_W)), np.float32)
+    _heighten(wide_HW, upper_H, lower_share_H, threshold, flakes_HW)
+    return flakes_HW
+
+
+@lru_cache(16)
+def _places(size: int, severity: int) -> tuple[Int64Array, Float32Array]:
+    """For each value of the enlarged axis the one at or before it in the axis, and the share of the next."""
+    enlarged = round(size * ENLARGEMENT[severity - 1])
+    places = np.arange(enlarged) * ((size - 1) / (enlarged - 1))
+    before = np.minimum(places.astype(np.int64), size - 2)
+    return before, (places - before).astype(np.float32)
+
+
+def _snowed(image_HW3: UInt8Image, severity: int, layer_HW: UInt8Image) -> UInt8Image:
+    height = image_HW3.shape[0]
+    snowed = np.empty(image_HW3.shape, np.uint8)
+    kept = np.float32(KEPT[severity - 1])
+    _snow(image_HW3.reshape(height, -1), layer_HW, kept, snowed.reshape(height, -1))
+    return snowed
+
+
+@kernel
+def _widen(values_HW: Float32Array, left_W: Int64Array, right_share_W: Float32Array, wide_HW: Float32Array) -> None:
+    for y in range(wide_HW.shape[0]):
+        values_W, wide_W = values_HW[y], wide_HW[y]
+        for x in range(wide_W.size):
+            left, right = values_W[left_W[x]], values_W[left_W[x] + 1]
+            wide_W[x] = left + (right - left) * right_share_W[x]
+
+
+@kernel
+def _heighten(
+    wide_HW: Float32Array,
+    upper_H: Int64Array,
+    lower_share_H: Float32Array,
+    threshold: np.float32,
+    flakes_HW: Float32Array,
+) -> None:
+    for y in range(flakes_HW.shape[0]):
+        upper_W, lower_W, flakes_W = wide_HW[upper_H[y]], wide_HW[upper_H[y] + 1], flakes_HW[y]
+        share = lower_share_H[y]
+        for x in range(flakes_W.size):
+            value = upper_W[x] + (lower_W[x] - upper_W[x]) * share
+            flakes_W[x] = min(value, np.float32(1)) * np.float32(255) if value >= threshold else np.float32(0)
+
+
+@kernel
+def _snow(image_HV: UInt8Image, layer_HW: UInt8Image, kept: np.float32, snowed_HV: UInt8Image) -> None:
+    height, width = layer_HW.shape
+    whitened = np.float32(1) - kept
+    for y in range(height):
+        image_V, snowed_V = image_HV[y], snowed_HV[y]
+        layer_W, turned_W = layer_HW[y], layer_HW[height - 1 - y][::-1]
+        for x in range(width):
+            red, green, blue = (
+                np.float32(image_V[3 * x]),
+                np.float32(image_V[3 * x + 1]),
+                np.float32(image_V[3 * x + 2]),
+            )
+            grey = np.float32(0.299) * red + np.float32(0.587) * green + np.float32(0.114) * blue
+            white = whitened * (np.float32(1.5) * grey + np.float32(127.5))
+            flakes = np.float32(layer_W[x]) + np.float32(turned_W[x])
+            red = kept * red + max(whitened * red, white) + flakes
+            green = kept * green + max(whitened * green, white) + flakes
+            blue = kept * blue + max(whitened * blue, white) + flakes
+            snowed_V[3 * x] = np.uint8(min(red, np.float32(255)))
+            snowed_V[3 * x + 1] = np.uint8(min(green, np.float32(255)))
+            snowed_V[3 * x + 2] = np.uint8(min(blue, np.float32(255)))
+
 
 CORRUPTION = Corruption(
     name="snow",
     group="weather",
     source="https://arxiv.org/abs/1903.12261",
-    apply=from_package("snow", draws="global"),
+    apply=apply,
+    as_package=apply_package,
 )
