@@ -3,15 +3,20 @@
 Separable and cut at `truncate` standard deviations: the columns first, then the rows, with the weights of one
 distance applied to the sum of the two values there. Results are in the units of the input and not rounded; those of
 an even area lie within 1e-4 of it, for values up to 255.
+
+For a standard deviation s from 8/3 px on, `blur` splits the columns' filter in two of s / sqrt(2), and computes the
+first of them, and the rows, only for one of every 3/4 s rows: two times as fast at 3 px, four times at 6 px. Its
+values stay within 0.07 levels of the direct way.
 """
 
 from functools import cache
-from math import exp
+from math import exp, sqrt
 from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from robustbench_cls.core.corruption import UInt8Image
 from robustbench_cls.corruptions.kernel import kernel
 from robustbench_cls.corruptions.streams import Float32Array
 
@@ -19,17 +24,46 @@ Int32Array: TypeAlias = npt.NDArray[np.int32]
 Mode: TypeAlias = Literal["nearest", "reflect"]
 """What lies outside: the edge value (`nearest`), or the image mirrored with its edge value twice (`reflect`)."""
 
+EVEN = 2.0**-13
+"""Added before rounding down, so that float32 leaves an even area as it is."""
+
 
 def smooth(values_HWC: Float32Array, sigma: float, mode: Mode = "nearest", truncate: float = 4.0) -> Float32Array:
     """A blurred copy, each channel by itself; `sigma` in pixels."""
     height, width, channels = values_HWC.shape
     taps = _taps(sigma, truncate)
     reach = taps.size - 1
-    down_HV = np.empty((height, width * channels), np.float32)
-    _down(values_HWC.reshape(height, -1), _places(height, reach, mode), taps, down_HV)
-    smooth_HWC = np.empty_like(values_HWC, order="C")
-    _across(down_HV, _outside(width, reach, channels, mode), taps, channels, smooth_HWC.reshape(height, -1))
+    places_P, outside_2R = _places(-reach, height + reach, height, mode), _outside(width, reach, channels, mode)
+    smooth_HWC = np.empty(values_HWC.shape, np.float32)
+    _smooth(values_HWC.reshape(height, -1), places_P, 1, taps, outside_2R, taps, smooth_HWC.reshape(height, -1))
     return smooth_HWC
+
+
+def blur(image_HW3: UInt8Image, sigma: float) -> UInt8Image:
+    """The image blurred, its edges continued, and rounded down."""
+    height, width, _ = image_HW3.shape
+    values_HV = np.empty((height, width * 3), np.float32)
+    _lift(image_HW3.reshape(-1), values_HV.reshape(-1))
+    step = max(1, int(sigma * 3 / 4))
+    taps = _taps(sigma, 4.0)
+    outside_2R = _outside(width, taps.size - 1, 3, "nearest")
+    if step == 1:
+        smooth_HV = np.empty_like(values_HV)
+        places_P = _places(1 - taps.size, height + taps.size - 1, height, "nearest")
+        _smooth(values_HV, places_P, 1, taps, outside_2R, taps, smooth_HV)
+    else:
+        half = _taps(sigma / sqrt(2), 4.0)
+        first_H, weights_HT = _between(height, step, sigma / sqrt(2))
+        before, count = -int(first_H[0]), int(first_H[-1] - first_H[0]) + weights_HT.shape[1]
+        start = -before * step
+        places_P = _places(start - half.size + 1, start + (count - 1) * step + half.size, height, "nearest")
+        few_JV = np.empty((count, width * 3), np.float32)
+        _smooth(values_HV, places_P, step, half, outside_2R, taps, few_JV)
+        smooth_HV = values_HV  # no longer needed, and in the cache
+        _interpolate(few_JV, first_H + np.int32(before), weights_HT, smooth_HV)
+    blurred = np.empty_like(image_HW3, order="C")
+    _lower(smooth_HV.reshape(-1), blurred.reshape(-1))
+    return blurred
 
 
 @cache
@@ -42,73 +76,113 @@ def _taps(sigma: float, truncate: float) -> Float32Array:
 
 
 @cache
-def _places(size: int, reach: int, mode: Mode) -> Int32Array:
-    """Where the value of place -reach, ... size + reach - 1 lies inside."""
-    places_P = np.arange(-reach, size + reach, dtype=np.int32)
-    if mode == "nearest":
-        return np.clip(places_P, 0, size - 1)
-    phase_P = places_P % np.int32(2 * size)
-    return np.minimum(phase_P, np.int32(2 * size - 1) - phase_P)
+def _places(start: int, stop: int, size: int, mode: Mode) -> Int32Array:
+    """Where the values of the places start .. stop - 1 lie inside 0 .. size - 1."""
+    places_P = np.arange(start, stop, dtype=np.int32)
+    if mode == "reflect":
+        phase_P = places_P % np.int32(2 * size)
+        places_P = np.minimum(phase_P, np.int32(2 * size - 1) - phase_P)
+    return np.clip(places_P, np.int32(0), np.int32(size - 1))
 
 
 @cache
 def _outside(width: int, reach: int, channels: int, mode: Mode) -> Int32Array:
     """Of a row of interleaved channels, where its padding on the left and on the right lies inside."""
-    places_P = _places(width, reach, mode)
-    both_2R: Int32Array = np.stack([places_P[:reach], places_P[reach + width :]])
-    channel_C = np.arange(channels, dtype=np.int32)
-    return np.reshape(both_2R[..., None] * np.int32(channels) + channel_C, (2, -1))
+    left_R, right_R = _places(-reach, 0, width, mode), _places(width, width + reach, width, mode)
+    both_2RC = np.stack([left_R, right_R])[..., None] * np.int32(channels) + np.arange(channels, dtype=np.int32)
+    return np.reshape(both_2RC, (2, reach * channels))
+
+
+@cache
+def _between(height: int, step: int, sigma: float) -> tuple[Int32Array, Float32Array]:
+    """For each row the number of the first of the few rows, step apart, that make it up, and their weights."""
+    count = 2 * int(4 * sigma / step + 0.5)
+    first_H = np.arange(height, dtype=np.int32) // np.int32(step) - np.int32(count // 2 - 1)
+    weights = []
+    for phase in range(step):
+        distances = [phase - step * (i - count // 2 + 1) for i in range(count)]
+        heights = [exp(-0.5 * (distance / sigma) ** 2) for distance in distances]
+        weights.append([height / sum(heights) for height in heights])
+    return first_H, np.array(weights, np.float32)[np.arange(height) % step]
+
+
+@kernel
+def _lift(levels_N: UInt8Image, values_N: Float32Array) -> None:
+    for i in range(levels_N.size):
+        values_N[i] = np.float32(levels_N[i])
+
+
+@kernel
+def _lower(values_N: Float32Array, levels_N: UInt8Image) -> None:
+    for i in range(values_N.size):
+        levels_N[i] = np.uint8(np.int32(min(values_N[i] + np.float32(EVEN), np.float32(255))))
 
 
 # Two distances a loop: half as many passes over the sum.
 
 
 @kernel
-def _down(values_HV: Float32Array, places_P: Int32Array, taps: Float32Array, sums_HV: Float32Array) -> None:
-    reach = taps.size - 1
-    for y in range(sums_HV.shape[0]):
-        sum_V = sums_HV[y]
-        middle_V = values_HV[places_P[y + reach]]
-        for x in range(sum_V.size):
-            sum_V[x] = middle_V[x] * taps[0]
-        for k in range(1, reach, 2):
-            near, far = taps[k], taps[k + 1]
-            above_V, below_V = values_HV[places_P[y + reach - k]], values_HV[places_P[y + reach + k]]
-            top_V, bottom_V = values_HV[places_P[y + reach - k - 1]], values_HV[places_P[y + reach + k + 1]]
-            for x in range(sum_V.size):
-                sum_V[x] += (above_V[x] + below_V[x]) * near + (top_V[x] + bottom_V[x]) * far
-        if reach % 2 == 1:
-            last = taps[reach]
-            above_V, below_V = values_HV[places_P[y]], values_HV[places_P[y + 2 * reach]]
-            for x in range(sum_V.size):
-                sum_V[x] += (above_V[x] + below_V[x]) * last
-
-
-@kernel
-def _across(
-    values_HV: Float32Array, outside_2R: Int32Array, taps: Float32Array, channels: int, sums_HV: Float32Array
+def _smooth(
+    values_HV: Float32Array,
+    places_P: Int32Array,
+    step: int,
+    taps_down: Float32Array,
+    outside_2R: Int32Array,
+    taps_across: Float32Array,
+    smooth_JV: Float32Array,
 ) -> None:
-    reach = taps.size - 1
+    """Row j of the result is around place j * step + the reach of taps_down."""
+    reach, across = taps_down.size - 1, taps_across.size - 1
     margin, length = outside_2R.shape[1], values_HV.shape[1]
+    channels = margin // across
     padded = np.empty(length + 2 * margin, np.float32)
-    for y in range(values_HV.shape[0]):
-        values_V = values_HV[y]
-        for i in range(margin):
-            padded[i] = values_V[outside_2R[0, i]]
-            padded[margin + length + i] = values_V[outside_2R[1, i]]
+    inside = padded[margin : margin + length]
+    sums = np.empty(length, np.float32)
+    for j in range(smooth_JV.shape[0]):
+        y = j * step + reach
+        middle_V = values_HV[places_P[y]]
         for x in range(length):
-            padded[margin + x] = values_V[x]
-        sum_V = sums_HV[y]
-        for x in range(length):
-            sum_V[x] = padded[margin + x] * taps[0]
+            inside[x] = middle_V[x] * taps_down[0]
         for k in range(1, reach, 2):
-            near, far = taps[k], taps[k + 1]
+            near, far = taps_down[k], taps_down[k + 1]
+            above_V, below_V = values_HV[places_P[y - k]], values_HV[places_P[y + k]]
+            top_V, bottom_V = values_HV[places_P[y - k - 1]], values_HV[places_P[y + k + 1]]
+            for x in range(length):
+                inside[x] += (above_V[x] + below_V[x]) * near + (top_V[x] + bottom_V[x]) * far
+        if reach % 2 == 1:
+            last = taps_down[reach]
+            above_V, below_V = values_HV[places_P[y - reach]], values_HV[places_P[y + reach]]
+            for x in range(length):
+                inside[x] += (above_V[x] + below_V[x]) * last
+        for i in range(margin):
+            padded[i] = inside[outside_2R[0, i]]
+            padded[margin + length + i] = inside[outside_2R[1, i]]
+        for x in range(length):
+            sums[x] = inside[x] * taps_across[0]
+        for k in range(1, across, 2):
+            near, far = taps_across[k], taps_across[k + 1]
             left_V, right_V = padded[margin - k * channels :], padded[margin + k * channels :]
             first_V, last_V = padded[margin - (k + 1) * channels :], padded[margin + (k + 1) * channels :]
             for x in range(length):
-                sum_V[x] += (left_V[x] + right_V[x]) * near + (first_V[x] + last_V[x]) * far
-        if reach % 2 == 1:
-            last = taps[reach]
+                sums[x] += (left_V[x] + right_V[x]) * near + (first_V[x] + last_V[x]) * far
+        if across % 2 == 1:
+            last = taps_across[across]
             right_V = padded[2 * margin :]
             for x in range(length):
-                sum_V[x] += (padded[x] + right_V[x]) * last
+                sums[x] += (padded[x] + right_V[x]) * last
+        smooth_V = smooth_JV[j]
+        for x in range(length):
+            smooth_V[x] = sums[x]
+
+
+@kernel
+def _interpolate(few_JV: Float32Array, first_H: Int32Array, weights_HT: Float32Array, values_HV: Float32Array) -> None:
+    for y in range(values_HV.shape[0]):
+        values_V, first = values_HV[y], first_H[y]
+        row_V, weight = few_JV[first], weights_HT[y, 0]
+        for x in range(values_V.size):
+            values_V[x] = row_V[x] * weight
+        for t in range(1, weights_HT.shape[1]):
+            row_V, weight = few_JV[first + t], weights_HT[y, t]
+            for x in range(values_V.size):
+                values_V[x] += row_V[x] * weight

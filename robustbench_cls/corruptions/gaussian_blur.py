@@ -1,19 +1,35 @@
 """Gaussian blur.
 
-Blurs with a Gaussian of standard deviation 1, 2, 3, 4, 6 px (severity 1..5), cut at 4 deviations; edges are
-continued. No randomness.
+Blurs with a Gaussian cut at 4 standard deviations, edges continued, and rounds down. No randomness.
 
-The code that made the published files does the same.
+The code that made the published files does the same. From 3 px on `gaussian.blur` takes a short cut, which changes about
+0.5 % of the values by one level; and an even area keeps its level, where one or two of a hundred levels lose one there
+to rounding.
 
-Source: Hendrycks and Dietterich 2019, arXiv:1903.12261.
+Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `gaussian_blur` of hendrycks/robustness.
 """
 
-from robustbench_cls.core.corruption import Corruption
-from robustbench_cls.corruptions.reference import from_package
+from robustbench_cls.core.corruption import Corruption, UInt8Image
+from robustbench_cls.core.keys import Key
+from robustbench_cls.corruptions.gaussian import blur
+
+SIGMA = (1, 2, 3, 4, 6)
+"""Standard deviation by severity, in pixels."""
+
+
+def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
+    """See `Corruption.apply`."""
+    return render(image_HW3, severity)
+
+
+def render(image_HW3: UInt8Image, severity: int) -> UInt8Image:
+    """The blurred image."""
+    return blur(image_HW3, SIGMA[severity - 1])
+
 
 CORRUPTION = Corruption(
     name="gaussian_blur",
     group="extra",
     source="https://arxiv.org/abs/1903.12261",
-    apply=from_package("gaussian_blur", draws="nothing"),
+    apply=apply,
 )
