@@ -91,33 +91,22 @@ def _in_fours(shifts: list[tuple[int, int]], weights: list[float], number: type[
 def blur(picture: Picture, along: Taps, before_floor: float) -> UInt8Image:
     """The picture, HW or HWC of values 0..255, blurred, `before_floor` added, rounded down."""
     height, width = picture.shape[:2]
-    values_HV = picture.reshape(height, -1)
-    channels = values_HV.shape[1] // width
+    values_HWC = picture.reshape(height, width, -1)
     left, right = max(0, -int(along.columns_T.min())), max(0, int(along.columns_T.max()))
-    padded_HP = np.empty((height, (left + width + right) * channels), along.weights_T.dtype)
-    _pad(values_HV, left, right, channels, padded_HP)
-    starts_T = (along.columns_T + left) * channels
+    padded_HPC = np.empty((height, left + width + right, values_HWC.shape[2]), along.weights_T.dtype)
+    padded_HPC[:, left : left + width] = values_HWC
+    padded_HPC[:, :left] = values_HWC[:, :1]
+    padded_HPC[:, left + width :] = values_HWC[:, -1:]
+    starts_T = (along.columns_T + left) * values_HWC.shape[2]
     blurred = np.empty(picture.shape, np.uint8)
-    _sum(padded_HP, along.rows_T, starts_T, along.weights_T, before_floor, blurred.reshape(height, -1))
+    padded_HV, blurred_HV = padded_HPC.reshape(height, -1), blurred.reshape(height, -1)
+    _sum(padded_HV, along.rows_T, starts_T, along.weights_T, before_floor, blurred_HV)
     return blurred
 
 
 @kernel
-def _pad(values_HV: Picture, left: int, right: int, channels: int, padded_HP: FloatArray) -> None:
-    size = values_HV.shape[1]
-    for y in range(values_HV.shape[0]):
-        values_V = values_HV[y]
-        middle_V = padded_HP[y, left * channels :]
-        for i in range(size):
-            middle_V[i] = values_V[i]
-        for channel in range(channels):
-            padded_HP[y, channel : left * channels : channels] = middle_V[channel]
-            middle_V[size + channel :: channels] = middle_V[size - channels + channel]
-
-
-@kernel
 def _sum(
-    padded_HP: FloatArray,
+    padded_HV: FloatArray,
     rows_T: Int64Array,
     starts_T: Int64Array,
     weights_T: FloatArray,
@@ -129,10 +118,10 @@ def _sum(
     for y in range(height):
         sums_V[:] = before_floor
         for t in range(0, rows_T.size, 4):
-            a_V = padded_HP[min(max(y + rows_T[t], 0), height - 1), starts_T[t] : starts_T[t] + size]
-            b_V = padded_HP[min(max(y + rows_T[t + 1], 0), height - 1), starts_T[t + 1] : starts_T[t + 1] + size]
-            c_V = padded_HP[min(max(y + rows_T[t + 2], 0), height - 1), starts_T[t + 2] : starts_T[t + 2] + size]
-            d_V = padded_HP[min(max(y + rows_T[t + 3], 0), height - 1), starts_T[t + 3] : starts_T[t + 3] + size]
+            a_V = padded_HV[min(max(y + rows_T[t], 0), height - 1), starts_T[t] : starts_T[t] + size]
+            b_V = padded_HV[min(max(y + rows_T[t + 1], 0), height - 1), starts_T[t + 1] : starts_T[t + 1] + size]
+            c_V = padded_HV[min(max(y + rows_T[t + 2], 0), height - 1), starts_T[t + 2] : starts_T[t + 2] + size]
+            d_V = padded_HV[min(max(y + rows_T[t + 3], 0), height - 1), starts_T[t + 3] : starts_T[t + 3] + size]
             a, b, c, d = weights_T[t], weights_T[t + 1], weights_T[t + 2], weights_T[t + 3]
             for i in range(size):
                 sums_V[i] = sums_V[i] + a_V[i] * a + b_V[i] * b + c_V[i] * c + d_V[i] * d

@@ -97,10 +97,9 @@ def _flakes(normal_HW: Float32Array, severity: int) -> Float32Array:
     """The field enlarged, 0..255."""
     mean, threshold = np.float32(MEAN[severity - 1]), np.float32(THRESHOLD[severity - 1])
     (upper_H, lower_share_H), (left_W, right_share_W) = (_places(size, severity) for size in normal_HW.shape)
-    wide_HW = np.empty((len(normal_HW), len(left_W)), np.float32)
-    _widen(normal_HW * np.float32(DEVIATION) + mean, left_W, right_share_W, wide_HW)
+    noise_HW = normal_HW * np.float32(DEVIATION) + mean
     flakes_HW = np.empty((len(upper_H), len(left_W)), np.float32)
-    _heighten(wide_HW, upper_H, lower_share_H, threshold, flakes_HW)
+    _enlarge(noise_HW, upper_H, lower_share_H, left_W, right_share_W, threshold, flakes_HW)
     return flakes_HW
 
 
@@ -122,22 +121,21 @@ def _snowed(image_HW3: UInt8Image, severity: int, layer_HW: UInt8Image) -> UInt8
 
 
 @kernel
-def _widen(values_HW: Float32Array, left_W: Int64Array, right_share_W: Float32Array, wide_HW: Float32Array) -> None:
-    for y in range(wide_HW.shape[0]):
-        values_W, wide_W = values_HW[y], wide_HW[y]
-        for x in range(wide_W.size):
-            left, right = values_W[left_W[x]], values_W[left_W[x] + 1]
-            wide_W[x] = left + (right - left) * right_share_W[x]
-
-
-@kernel
-def _heighten(
-    wide_HW: Float32Array,
+def _enlarge(
+    noise_HW: Float32Array,
     upper_H: Int64Array,
     lower_share_H: Float32Array,
+    left_W: Int64Array,
+    right_share_W: Float32Array,
     threshold: np.float32,
     flakes_HW: Float32Array,
 ) -> None:
+    wide_HW = np.empty((noise_HW.shape[0], left_W.size), np.float32)
+    for y in range(noise_HW.shape[0]):
+        noise_W, wide_W = noise_HW[y], wide_HW[y]
+        for x in range(left_W.size):
+            left, right = noise_W[left_W[x]], noise_W[left_W[x] + 1]
+            wide_W[x] = left + (right - left) * right_share_W[x]
     for y in range(flakes_HW.shape[0]):
         upper_W, lower_W, flakes_W = wide_HW[upper_H[y]], wide_HW[upper_H[y] + 1], flakes_HW[y]
         share = lower_share_H[y]
