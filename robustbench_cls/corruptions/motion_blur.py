@@ -5,7 +5,10 @@ over 21, 31, 31, 31, 41 taps (severity 1..5); edges are continued.
 
 The published files were made by ImageMagick, which rounds to 16 bits and then down, and so does this. The package
 rounds down at once, 0.2 % of the values a level apart, and drops the taps from the first whose shift reaches the
-size of the image, without rescaling the rest: at 32 px and severity 5 the image darkens by up to 3 %.
+size of the image, without rescaling the rest: at 32 px and severity 5 the image darkens by up to 3 %. Where an
+image is flat, the last bit of the package's weights decides between two levels. Here they are rightly rounded; with a
+numpy whose exp is not (seen on a processor with AVX-512) the package decides otherwise: a level apart at severity 4,
+2.5 % of the values in the mean of 12 photos, 36 % in the worst.
 
 Randomness: the angle, number 0 of stream 0 times 90, less 45.
 

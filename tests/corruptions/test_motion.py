@@ -72,11 +72,11 @@ def test_snow_of_the_package(size: tuple[int, int], severity: int, photo):
 
 
 @every_severity
-def test_a_photo_as_by_the_package(severity: int, shared):
+def test_a_photo_as_by_the_package(severity: int, shared, exact_exp):
     image = photograph(shared)
     theirs, (angle,) = by_package("motion_blur", image, severity)
     largest, share = differences(motion_blur.render_package(image, severity, float(angle)), theirs)
-    assert largest <= 1 and share < 0.05
+    assert largest <= 1 and share < 0.002
     theirs, (noise, angle) = by_package("snow", image, severity)
     largest, share = differences(snow.render_package(image, severity, of_centre(noise, severity), float(angle)), theirs)
     assert largest <= 1 and share < 0.005
