@@ -21,6 +21,7 @@ import numpy.typing as npt
 from robustbench_cls.core.corruption import Corruption, UInt8Image
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions.kernel import kernel
+from robustbench_cls.corruptions.scratch import scratch
 from robustbench_cls.corruptions.streams import Float32Array, UInt16Array
 
 RADIUS = (3, 4, 6, 8, 10)
@@ -64,9 +65,9 @@ def render(image_HW3: UInt8Image, severity: int) -> UInt8Image:
     disk = _disk(severity)
     margin = disk.reach_K.size + 1  # the disk, softening, and the row that leaves the sums
     wide = -(-(width + 2) * 3 // LANES) * LANES
-    padded_PV = np.zeros((height + 2 * margin, wide + 6 * margin), np.uint16)
+    padded_PV = scratch("defocus_padded", (height + 2 * margin, wide + 6 * margin), np.uint16)
     _pad(image_HW3.reshape(height, -1), _mirror(height, margin), _mirror(width, margin), padded_PV)
-    across_QV = np.empty((height + 2, width * 3), np.float32)
+    across_QV = scratch("defocus_across", (height + 2, width * 3), np.float32)
     _sum(padded_PV, disk.reach_K, disk.weights, across_QV)
     blurred = np.empty_like(image_HW3, order="C")
     _soften(padded_PV, across_QV, disk.reach_K, disk.weights, blurred.reshape(height, -1))
@@ -94,7 +95,8 @@ def _mirror(size: int, margin: int) -> Int32Array:
     """Where the places -margin .. size + margin - 1 lie inside."""
     last = np.int32(size - 1)
     places_P: Int32Array = np.arange(-margin, size + margin, dtype=np.int32)
-    return np.subtract(last, np.abs(last - np.abs(places_P)))
+    mirrored_P: Int32Array = last - np.abs(last - np.abs(places_P))
+    return mirrored_P
 
 
 @kernel

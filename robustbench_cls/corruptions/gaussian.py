@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from robustbench_cls.core.corruption import UInt8Image
 from robustbench_cls.corruptions.kernel import kernel
+from robustbench_cls.corruptions.scratch import scratch
 from robustbench_cls.corruptions.streams import Float32Array
 
 Int32Array: TypeAlias = npt.NDArray[np.int32]
@@ -42,13 +43,13 @@ def smooth(values_HWC: Float32Array, sigma: float, mode: Mode = "nearest", trunc
 def blur(image_HW3: UInt8Image, sigma: float) -> UInt8Image:
     """The image blurred, its edges continued, and rounded down."""
     height, width, _ = image_HW3.shape
-    values_HV = np.empty((height, width * 3), np.float32)
+    values_HV = scratch("blur_values", (height, width * 3), np.float32)
     _lift(image_HW3.reshape(-1), values_HV.reshape(-1))
     step = max(1, int(sigma * 3 / 4))
     taps = _taps(sigma, 4.0)
     outside_2R = _outside(width, taps.size - 1, 3, "nearest")
     if step == 1:
-        smooth_HV = np.empty_like(values_HV)
+        smooth_HV = scratch("blur_smooth", (height, width * 3), np.float32)
         places_P = _places(1 - taps.size, height + taps.size - 1, height, "nearest")
         _smooth(values_HV, places_P, 1, taps, outside_2R, taps, smooth_HV)
     else:
@@ -57,7 +58,7 @@ def blur(image_HW3: UInt8Image, sigma: float) -> UInt8Image:
         before, count = -int(first_H[0]), int(first_H[-1] - first_H[0]) + weights_HT.shape[1]
         start = -before * step
         places_P = _places(start - half.size + 1, start + (count - 1) * step + half.size, height, "nearest")
-        few_JV = np.empty((count, width * 3), np.float32)
+        few_JV = scratch("blur_smooth", (count, width * 3), np.float32)
         _smooth(values_HV, places_P, step, half, outside_2R, taps, few_JV)
         smooth_HV = values_HV  # no longer needed, and in the cache
         _interpolate(few_JV, first_H + np.int32(before), weights_HT, smooth_HV)
@@ -72,7 +73,8 @@ def _taps(sigma: float, truncate: float) -> Float32Array:
     reach = int(truncate * sigma + 0.5)
     heights = [exp(-0.5 * (distance / sigma) ** 2) for distance in range(reach + 1)]
     total = heights[0] + 2 * sum(heights[1:])
-    return np.array([height / total for height in heights], np.float32)
+    unused = 4 - reach if reach < 4 else reach % 2  # the loops go from 4 to 6, 8 ...
+    return np.array([height / total for height in heights] + [0.0] * unused, np.float32)
 
 
 @cache
@@ -118,7 +120,42 @@ def _lower(values_N: Float32Array, levels_N: UInt8Image) -> None:
         levels_N[i] = np.uint8(np.int32(min(values_N[i] + np.float32(EVEN), np.float32(255))))
 
 
-# Two distances a loop: half as many passes over the sum.
+# Four distances in the first loop, and two in each further one: fewer passes over the sum.
+
+
+@kernel
+def _begin(
+    middle_V: Float32Array,
+    left1_V: Float32Array,
+    right1_V: Float32Array,
+    left2_V: Float32Array,
+    right2_V: Float32Array,
+    left3_V: Float32Array,
+    right3_V: Float32Array,
+    left4_V: Float32Array,
+    right4_V: Float32Array,
+    taps: Float32Array,
+    sum_V: Float32Array,
+) -> None:
+    tap0, tap1, tap2, tap3, tap4 = taps[0], taps[1], taps[2], taps[3], taps[4]
+    for x in range(sum_V.size):
+        near = (left1_V[x] + right1_V[x]) * tap1 + (left2_V[x] + right2_V[x]) * tap2
+        far = (left3_V[x] + right3_V[x]) * tap3 + (left4_V[x] + right4_V[x]) * tap4
+        sum_V[x] = middle_V[x] * tap0 + (near + far)
+
+
+@kernel
+def _continue(
+    left1_V: Float32Array,
+    right1_V: Float32Array,
+    tap1: np.float32,
+    left2_V: Float32Array,
+    right2_V: Float32Array,
+    tap2: np.float32,
+    sum_V: Float32Array,
+) -> None:
+    for x in range(sum_V.size):
+        sum_V[x] += (left1_V[x] + right1_V[x]) * tap1 + (left2_V[x] + right2_V[x]) * tap2
 
 
 @kernel
@@ -134,45 +171,48 @@ def _smooth(
     """Row j of the result is around place j * step + the reach of taps_down."""
     reach, across = taps_down.size - 1, taps_across.size - 1
     margin, length = outside_2R.shape[1], values_HV.shape[1]
-    channels = margin // across
-    padded = np.empty(length + 2 * margin, np.float32)
-    inside = padded[margin : margin + length]
-    sums = np.empty(length, np.float32)
+    d = margin // across
+    pad = np.empty(length + 2 * margin, np.float32)
+    middle = pad[margin : margin + length]
     for j in range(smooth_JV.shape[0]):
-        y = j * step + reach
-        middle_V = values_HV[places_P[y]]
-        for x in range(length):
-            inside[x] = middle_V[x] * taps_down[0]
-        for k in range(1, reach, 2):
-            near, far = taps_down[k], taps_down[k + 1]
-            above_V, below_V = values_HV[places_P[y - k]], values_HV[places_P[y + k]]
-            top_V, bottom_V = values_HV[places_P[y - k - 1]], values_HV[places_P[y + k + 1]]
-            for x in range(length):
-                inside[x] += (above_V[x] + below_V[x]) * near + (top_V[x] + bottom_V[x]) * far
-        if reach % 2 == 1:
-            last = taps_down[reach]
-            above_V, below_V = values_HV[places_P[y - reach]], values_HV[places_P[y + reach]]
-            for x in range(length):
-                inside[x] += (above_V[x] + below_V[x]) * last
+        at_K, smooth_V = places_P[j * step :], smooth_JV[j]
+        _begin(
+            values_HV[at_K[reach]],
+            values_HV[at_K[reach - 1]],
+            values_HV[at_K[reach + 1]],
+            values_HV[at_K[reach - 2]],
+            values_HV[at_K[reach + 2]],
+            values_HV[at_K[reach - 3]],
+            values_HV[at_K[reach + 3]],
+            values_HV[at_K[reach - 4]],
+            values_HV[at_K[reach + 4]],
+            taps_down,
+            middle,
+        )
+        for k in range(5, reach, 2):
+            left1_V, right1_V = values_HV[at_K[reach - k]], values_HV[at_K[reach + k]]
+            left2_V, right2_V = values_HV[at_K[reach - k - 1]], values_HV[at_K[reach + k + 1]]
+            _continue(left1_V, right1_V, taps_down[k], left2_V, right2_V, taps_down[k + 1], middle)
         for i in range(margin):
-            padded[i] = inside[outside_2R[0, i]]
-            padded[margin + length + i] = inside[outside_2R[1, i]]
-        for x in range(length):
-            sums[x] = inside[x] * taps_across[0]
-        for k in range(1, across, 2):
-            near, far = taps_across[k], taps_across[k + 1]
-            left_V, right_V = padded[margin - k * channels :], padded[margin + k * channels :]
-            first_V, last_V = padded[margin - (k + 1) * channels :], padded[margin + (k + 1) * channels :]
-            for x in range(length):
-                sums[x] += (left_V[x] + right_V[x]) * near + (first_V[x] + last_V[x]) * far
-        if across % 2 == 1:
-            last = taps_across[across]
-            right_V = padded[2 * margin :]
-            for x in range(length):
-                sums[x] += (padded[x] + right_V[x]) * last
-        smooth_V = smooth_JV[j]
-        for x in range(length):
-            smooth_V[x] = sums[x]
+            pad[i] = middle[outside_2R[0, i]]
+            pad[margin + length + i] = middle[outside_2R[1, i]]
+        _begin(
+            middle,
+            pad[margin - d :],
+            pad[margin + d :],
+            pad[margin - 2 * d :],
+            pad[margin + 2 * d :],
+            pad[margin - 3 * d :],
+            pad[margin + 3 * d :],
+            pad[margin - 4 * d :],
+            pad[margin + 4 * d :],
+            taps_across,
+            smooth_V,
+        )
+        for k in range(5, across, 2):
+            left1_V, right1_V = pad[margin - k * d :], pad[margin + k * d :]
+            left2_V, right2_V = pad[margin - (k + 1) * d :], pad[margin + (k + 1) * d :]
+            _continue(left1_V, right1_V, taps_across[k], left2_V, right2_V, taps_across[k + 1], smooth_V)
 
 
 @kernel

@@ -22,6 +22,7 @@ from robustbench_cls.core.corruption import Corruption, UInt8Image
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions.gaussian import blur
 from robustbench_cls.corruptions.kernel import kernel
+from robustbench_cls.corruptions.scratch import scratch
 from robustbench_cls.corruptions.streams import UInt16Array, UInt32Array, uniform16
 
 SIGMA = (0.7, 0.9, 1, 1.1, 1.5)
@@ -56,9 +57,9 @@ def render(image_HW3: UInt8Image, severity: int, offsets_2IRC: Int8Array) -> UIn
     height, width, _ = image_HW3.shape
     sigma, reach = SIGMA[severity - 1], REACH[severity - 1]
     shuffled = blur(image_HW3, sigma)
-    pixels_N = np.empty(height * width, np.uint32)
+    pixels_N = scratch("glass_pixels", (height * width,), np.uint32)
     _pack(shuffled.reshape(-1, 3), pixels_N)
-    steps_IRC = np.empty(offsets_2IRC.shape[1:], np.int32)
+    steps_IRC = scratch("glass_steps", offsets_2IRC.shape[1:], np.int32)
     _flatten(offsets_2IRC.reshape(2, -1), np.int32(width), steps_IRC.reshape(-1))
     _shuffle(steps_IRC, reach, width, pixels_N)
     _unpack(pixels_N, shuffled.reshape(-1, 3))
