@@ -115,9 +115,23 @@ def _pad(image_HV: UInt8Image, rows_P: Int32Array, columns_P: Int32Array, padded
 
 
 @kernel
+def _take(values_V: UInt16Array, sum_V: UInt16Array) -> None:
+    for x in range(sum_V.size):
+        sum_V[x] = values_V[x]
+
+
+@kernel
 def _add(left_V: UInt16Array, right_V: UInt16Array, sum_V: UInt16Array) -> None:
     for x in range(sum_V.size):
         sum_V[x] = np.uint16(sum_V[x] + left_V[x] + right_V[x])
+
+
+@kernel
+def _add_two(
+    left_V: UInt16Array, right_V: UInt16Array, first_V: UInt16Array, last_V: UInt16Array, sum_V: UInt16Array
+) -> None:
+    for x in range(sum_V.size):
+        sum_V[x] = np.uint16(sum_V[x] + left_V[x] + right_V[x] + first_V[x] + last_V[x])
 
 
 @kernel
@@ -147,28 +161,45 @@ def _sum(padded_PV: UInt16Array, reach_K: Int32Array, weights: Float32Array, acr
     """For each row from -1 to the image's height: the mean over the disk, softened across."""
     radius = reach_K.size - 1
     margin, length, wide = radius + 2, across_QV.shape[1], padded_PV.shape[1] - 6 * (radius + 2)
-    columns_KV, nothing_V = np.zeros((radius + 1, padded_PV.shape[1]), np.uint16), np.zeros(wide, np.uint16)
+    columns_KV = np.zeros((radius + 1, padded_PV.shape[1]), np.uint16)
+    nothing_V = np.zeros(padded_PV.shape[1], np.uint16)
     sums_2V, values_V = np.empty((2, wide), np.uint16), np.empty(wide, np.float32)
+    own_K = np.zeros(radius + 1, np.int32)  # columns of the same reach share their sums
+    before = 0
+    for k in range(1, radius + 1):
+        own_K[k] = own_K[k - 1] if reach_K[k] == reach_K[k - 1] else k
+        before = own_K[k - 1]
     for k in range(radius + 1):  # as for row -2
         for y in range(margin - 2 - reach_K[k], margin - 1 + reach_K[k]):
-            columns_KV[k] += padded_PV[y]
+            _exchange(padded_PV[y], nothing_V, columns_KV[k])
     for q in range(across_QV.shape[0]):
-        y, own, before = q + margin - 1, -1, -1
-        sums_2V[:] = np.uint16(0)
+        y = q + margin - 1
         for k in range(radius + 1):
-            if own < 0 or reach_K[k] != reach_K[own]:
-                before, own = own, k
+            if own_K[k] == k:
                 _exchange(padded_PV[y + reach_K[k]], padded_PV[y - 1 - reach_K[k]], columns_KV[k])
-            left_V, right_V = columns_KV[own, 3 * (margin - 1 - k) :], columns_KV[own, 3 * (margin - 1 + k) :]
-            _add(left_V, right_V if k > 0 else nothing_V, sums_2V[0 if k <= INNER else 1])
+        _take(columns_KV[0, 3 * (margin - 1) :], sums_2V[0])
+        _take(nothing_V, sums_2V[1])
+        for k in range(1, radius + 1, 2):
+            sum_V = sums_2V[0 if k < INNER else 1]
+            left_V, right_V = columns_KV[own_K[k], 3 * (margin - 1 - k) :], columns_KV[own_K[k], 3 * (margin - 1 + k) :]
+            if k == radius:
+                _add(left_V, right_V, sum_V)
+            else:
+                first_V, last_V = (
+                    columns_KV[own_K[k + 1], 3 * (margin - 2 - k) :],
+                    columns_KV[own_K[k + 1], 3 * (margin + k) :],
+                )
+                _add_two(left_V, right_V, first_V, last_V, sum_V)
         _weigh(sums_2V[0], weights[0], sums_2V[1], weights[0], values_V)
         across_V = across_QV[q]
-        across_V[:] = np.float32(0)
+        for x in range(length):
+            across_V[x] = np.float32(0)
         _spread(values_V, weights[1], weights[2], across_V)
         if weights[3] > 0:
-            sums_2V[:] = np.uint16(0)
+            _take(nothing_V, sums_2V[0])
+            _take(nothing_V, sums_2V[1])
             _add(columns_KV[before, 6:], columns_KV[before, 3 * (margin + radius) :], sums_2V[0])
-            _add(columns_KV[own, 3:], columns_KV[own, 3 * (margin + radius + 1) :], sums_2V[1])
+            _add(columns_KV[radius, 3:], columns_KV[radius, 3 * (margin + radius + 1) :], sums_2V[1])
             _weigh(sums_2V[0], weights[3], sums_2V[1], weights[4], values_V)
             for x in range(length):
                 across_V[x] += values_V[x]
@@ -182,7 +213,7 @@ def _soften(
     radius = reach_K.size - 1
     margin, length, wide = radius + 2, blurred_HV.shape[1], padded_PV.shape[1] - 6 * (radius + 2)
     centre, near, reach = weights[1], weights[2], reach_K[radius - 1]
-    both_V, nothing_V = np.empty(padded_PV.shape[1], np.uint16), np.zeros(wide, np.uint16)
+    both_V, nothing_V = np.empty(padded_PV.shape[1], np.uint16), np.zeros(padded_PV.shape[1], np.uint16)
     sums_2V, values_V = np.empty((2, wide), np.uint16), np.empty(wide, np.float32)
     soft_V = np.empty(length, np.float32)
     for y in range(blurred_HV.shape[0]):
@@ -191,11 +222,12 @@ def _soften(
             soft_V[x] = middle_V[x] * centre + (above_V[x] + below_V[x]) * near
         if weights[3] > 0:
             p, start = y + margin, 3 * (margin - 1)
-            both_V[:] = np.uint16(0)
-            _add(padded_PV[p - radius], padded_PV[p + radius], both_V)
-            sums_2V[:] = np.uint16(0)
-            for k in range(reach + 1):
-                _add(both_V[start - 3 * k :], both_V[start + 3 * k :] if k > 0 else nothing_V, sums_2V[0])
+            _take(padded_PV[p - radius], both_V)
+            _add(padded_PV[p + radius], nothing_V, both_V)
+            _take(both_V[start:], sums_2V[0])
+            for k in range(1, reach + 1):
+                _add(both_V[start - 3 * k :], both_V[start + 3 * k :], sums_2V[0])
+            _take(nothing_V, sums_2V[1])
             _add(padded_PV[p - radius - 1, start:], padded_PV[p + radius + 1, start:], sums_2V[1])
             _weigh(sums_2V[0], weights[3], sums_2V[1], weights[4], values_V)
             _spread(values_V, centre, near, soft_V)

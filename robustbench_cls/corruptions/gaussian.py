@@ -145,20 +145,6 @@ def _begin(
 
 
 @kernel
-def _continue(
-    left1_V: Float32Array,
-    right1_V: Float32Array,
-    tap1: np.float32,
-    left2_V: Float32Array,
-    right2_V: Float32Array,
-    tap2: np.float32,
-    sum_V: Float32Array,
-) -> None:
-    for x in range(sum_V.size):
-        sum_V[x] += (left1_V[x] + right1_V[x]) * tap1 + (left2_V[x] + right2_V[x]) * tap2
-
-
-@kernel
 def _smooth(
     values_HV: Float32Array,
     places_P: Int32Array,
@@ -192,7 +178,9 @@ def _smooth(
         for k in range(5, reach, 2):
             left1_V, right1_V = values_HV[at_K[reach - k]], values_HV[at_K[reach + k]]
             left2_V, right2_V = values_HV[at_K[reach - k - 1]], values_HV[at_K[reach + k + 1]]
-            _continue(left1_V, right1_V, taps_down[k], left2_V, right2_V, taps_down[k + 1], middle)
+            near, far = taps_down[k], taps_down[k + 1]
+            for x in range(length):
+                middle[x] += (left1_V[x] + right1_V[x]) * near + (left2_V[x] + right2_V[x]) * far
         for i in range(margin):
             pad[i] = middle[outside_2R[0, i]]
             pad[margin + length + i] = middle[outside_2R[1, i]]
@@ -212,7 +200,9 @@ def _smooth(
         for k in range(5, across, 2):
             left1_V, right1_V = pad[margin - k * d :], pad[margin + k * d :]
             left2_V, right2_V = pad[margin - (k + 1) * d :], pad[margin + (k + 1) * d :]
-            _continue(left1_V, right1_V, taps_across[k], left2_V, right2_V, taps_across[k + 1], smooth_V)
+            near, far = taps_across[k], taps_across[k + 1]
+            for x in range(length):
+                smooth_V[x] += (left1_V[x] + right1_V[x]) * near + (left2_V[x] + right2_V[x]) * far
 
 
 @kernel
