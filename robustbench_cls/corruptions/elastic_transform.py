@@ -28,6 +28,7 @@ import numpy.typing as npt
 
 from robustbench_cls.core.corruption import Corruption, UInt8Image
 from robustbench_cls.core.keys import Key
+from robustbench_cls.corruptions.gaussian import smooth
 from robustbench_cls.corruptions.kernel import kernel
 from robustbench_cls.corruptions.streams import Float32Array, Int32Array, UInt16Array, UInt64Array, fraction, uniform16
 
@@ -51,6 +52,9 @@ TRUNCATE = 3.0
 
 SPARSE = 40.0
 """Standard deviation in pixels of the Gaussian for each pixel between computed places."""
+
+WIDE = 40.0
+"""Standard deviation in pixels from which a filter by matrices is the faster one."""
 
 BITS = 21
 """Of a channel in a packed pixel: 8 of whole levels, the others of fractions."""
@@ -115,6 +119,8 @@ def render_package(image_HW3: UInt8Image, severity: int, uniform_2HW: Float32Arr
 
 def smoothed(field_HW: Float32Array, sigma_y: float, sigma_x: float) -> Float32Array:
     """The field under a Gaussian, mirrored at the edges."""
+    if sigma_y == sigma_x < WIDE:
+        return smooth(field_HW[..., None], sigma_y, "reflect", TRUNCATE)[..., 0]
     height, width = field_HW.shape
     padded = np.zeros((_whole(height), _whole(width)), np.float32)
     padded[:height, :width] = field_HW

@@ -107,7 +107,7 @@ def find_edges(depth_HW: Int32Array) -> npt.NDArray[np.uint8]:
     _gradients(depth, across_HW, down_HW, steep)
     edges = np.zeros(depth.shape, np.uint8)
     _thin(steep, across_HW, down_HW, edges)
-    _link(edges, across_HW.reshape(-1))
+    _link(edges, np.flatnonzero(edges == 1), across_HW.reshape(-1))
     return edges
 
 
@@ -219,18 +219,16 @@ def _thin(steep: Int32Array, across_HW: Int32Array, down_HW: Int32Array, edges: 
 
 
 @kernel
-def _link(edges: npt.NDArray[np.uint8], todo_N: Int32Array) -> None:
+def _link(edges: npt.NDArray[np.uint8], ones_N: npt.NDArray[np.intp], todo_N: Int32Array) -> None:
     """Turn each 1 that a chain of ones joins to a 2 into a 2; `edges` has a margin of one place."""
     columns = edges.shape[1]
     edges_N = edges.reshape(-1)
-    for start in range(columns + 1, edges_N.size - columns - 1):
-        if edges_N[start] != 1:
-            continue
+    for start in ones_N:
         linked = False
         for y in range(-columns, columns + 1, columns):
             for x in range(-1, 2):
                 linked |= edges_N[start + y + x] == 2
-        if not linked:
+        if edges_N[start] != 1 or not linked:
             continue
         edges_N[start] = 2
         todo_N[0] = start

@@ -58,7 +58,7 @@ def test_smooth_fields_are_those_of_scikit_image(sigmas: tuple[float, float]):
     ("apply", "severity", "expected"),
     [
         (elastic_transform.apply, 1, "f4ebde30e0d6cc1b"),
-        (elastic_transform.apply, 2, "8b7dda04d32f4497"),
+        (elastic_transform.apply, 2, "a208f68fdc9b3054"),
         (elastic_transform.apply, 5, "a7f5693633e22812"),
         (elastic_transform.apply_package, 3, "d2b0c7ff4f329506"),
     ],
