@@ -68,11 +68,19 @@ def fractal(side: int, decay: float, uniform_N: Float32Array) -> tuple[Float32Ar
     count, start, wibble = 1, 0, 100.0
     while count < side:
         uniform_3nn = uniform_N[start : start + 3 * count * count].reshape(3, count, count)
+        amplitude = np.float32(wibble * wibble)
+        centres, right, below = (np.empty((count + 1, count + 1), np.float32) for _ in range(3))
+        _middle(corners, corners, 0b00_10_01_11, uniform_3nn[0], amplitude, centres)
+        centres[1:, 0] = centres[1:, count]
+        centres[0] = centres[count]
+        _middle(centres, corners, 0b11_01_00_01, uniform_3nn[1], amplitude, right)
+        _middle(centres, corners, 0b11_10_00_10, uniform_3nn[2], amplitude, below)
         finer = np.empty((2 * count + 1, 2 * count + 1), np.float32)
-        squares = np.empty((count + 1, count + 1), np.float32)
-        _refine(corners, uniform_3nn, np.float32(wibble * wibble), squares, np.empty((2, count), np.float32), finer)
+        _weave(corners, 0, right, finer, 0)
+        _weave(below, 1, centres, finer, 1)
+        finer[2 * count] = finer[0]
         corners, start, count, wibble = finer, start + uniform_3nn.size, 2 * count, wibble / decay
-    bounds = np.empty((2, corners.shape[1]), np.float32)
+    bounds = np.stack([corners[0], corners[0]])
     _bounds(corners, bounds)
     return corners, bounds[0].min(), bounds[1].max()
 
@@ -88,50 +96,43 @@ def _spread(uniform_N: UInt16Array, spread_N: Float32Array) -> None:
 
 
 @kernel
-def _refine(
-    corners: Float32Array,
-    uniform_3nn: Float32Array,
+def _middle(
+    first: Float32Array,
+    second: Float32Array,
+    shifts: int,
+    uniform_nn: Float32Array,
     amplitude: np.float32,
-    squares: Float32Array,
-    middles_2n: Float32Array,
-    finer: Float32Array,
+    middles: Float32Array,
 ) -> None:
+    """Means of four places, two of each field, plus noise, from the row and column 1 on.
+
+    The bits of `shifts` tell of each place, in pairs, whether it lies a row down, and whether a column to the right.
+    """
     quarter = np.float32(0.25)
-    count = corners.shape[0] - 1
+    count = uniform_nn.shape[0]
     for y in range(count):
-        upper, lower, uniform, square = corners[y], corners[y + 1], uniform_3nn[0, y], squares[y + 1, 1:]
+        a, b = first[y + (shifts >> 7 & 1)][shifts >> 6 & 1 :], first[y + (shifts >> 5 & 1)][shifts >> 4 & 1 :]
+        c, d = second[y + (shifts >> 3 & 1)][shifts >> 2 & 1 :], second[y + (shifts >> 1 & 1)][shifts & 1 :]
+        uniform, middle = uniform_nn[y], middles[y + 1][1:]
         for x in range(count):
-            four = (upper[x] + lower[x]) + (upper[x + 1] + lower[x + 1])
-            square[x] = four * quarter + amplitude * uniform[x]
-        squares[y + 1, 0] = squares[y + 1, count]
-    squares[0] = squares[count]
-    right, below = middles_2n[0], middles_2n[1]
+            middle[x] = ((a[x] + b[x]) + (c[x] + d[x])) * quarter + amplitude * uniform[x]
+
+
+@kernel
+def _weave(even: Float32Array, start: int, odd: Float32Array, finer: Float32Array, parity: int) -> None:
+    """Rows of this parity, in turn a place of `even`, from the row and column `start` on, and one of `odd`, from 1."""
+    count = odd.shape[0] - 1
     for y in range(count):
-        upper, lower, above, square = corners[y], corners[y + 1], squares[y], squares[y + 1]
-        uniform_right, uniform_below = uniform_3nn[1, y], uniform_3nn[2, y]
+        left, right, row = even[y + start][start:], odd[y + 1][1:], finer[2 * y + parity]
         for x in range(count):
-            four = (square[x + 1] + above[x + 1]) + (upper[x] + upper[x + 1])
-            right[x] = four * quarter + amplitude * uniform_right[x]
-        for x in range(count):
-            four = (square[x + 1] + square[x]) + (upper[x] + lower[x])
-            below[x] = four * quarter + amplitude * uniform_below[x]
-        even, odd = finer[2 * y], finer[2 * y + 1]
-        for x in range(count):
-            even[2 * x] = upper[x]
-            even[2 * x + 1] = right[x]
-        for x in range(count):
-            odd[2 * x] = below[x]
-            odd[2 * x + 1] = square[x + 1]
-        even[2 * count] = even[0]
-        odd[2 * count] = odd[0]
-    finer[2 * count] = finer[0]
+            row[2 * x] = left[x]
+            row[2 * x + 1] = right[x]
+        row[2 * count] = row[0]
 
 
 @kernel
 def _bounds(plasma: Float32Array, bounds_2W: Float32Array) -> None:
     least, most = bounds_2W[0], bounds_2W[1]
-    least[:] = plasma[0]
-    most[:] = plasma[0]
     for y in range(plasma.shape[0]):
         row = plasma[y]
         for x in range(row.size):
