@@ -87,7 +87,7 @@ def shading(depth_HW: Int32Array) -> Int32Array:
     run_2N = np.full((2, width + 2 * REACH), FARTHEST * STEP, np.int32)
     _sweep(distance, 2, 1, run_2N)
     _sweep(distance, height + 1, -1, run_2N)
-    softened_HW = _box(distance[1:-1, 1:-1]) // np.int32(9 * STEP)
+    softened_HW = _box(np.ascontiguousarray(distance[1:-1, 1:-1])) // np.int32(9 * STEP)
     equal = np.empty((height + 2, width + 2), np.int32)
     _look_up(softened_HW, _equalising(softened_HW), equal)
     embossed = np.empty_like(equal)
@@ -289,8 +289,9 @@ def _mirror(padded: Int32Array) -> None:
     for y in range(1, rows - 1):
         padded[y, 0] = padded[y, 2]
         padded[y, columns - 1] = padded[y, columns - 3]
-    padded[0] = padded[2]
-    padded[rows - 1] = padded[rows - 3]
+    for x in range(columns):
+        padded[0, x] = padded[2, x]
+        padded[rows - 1, x] = padded[rows - 3, x]
 
 
 @kernel
