@@ -5,9 +5,10 @@ a field of uniform numbers smoothed by a Gaussian (edges mirrored with the edge 
 results are rounded down.
 
 The code that made the published files is for 224 px; its lengths are here proportional to the shorter side, its
-displacements too, so that an image and its enlargement look alike. Under its draws, and its libraries of today, 1 value
-in 10,000 differs, by one level; OpenCV of its time rounded places of the affine map to 1/32 px, which makes differences
-of up to 2 levels in 4 of 100 values. The package is another algorithm: no affine map, and other fields.
+displacements too, so that an image and its enlargement look alike. Under its draws, and with its libraries as they are
+today, 4 values in 1,000 differ at severity 1, 1 in 10,000 at the others, by one level. Places of its affine map in
+steps of 1/32 px, as OpenCV long had them, would move 4 values in 100 by up to 2 levels. At severities 1 and 2 the
+affine map moves the image far more than at 3 to 5. The package is another algorithm: no affine map, and other fields.
 
 A wide Gaussian leaves a field so smooth that only places some pixels apart are computed, those between linearly.
 
