@@ -1,9 +1,13 @@
 """`robust data`: data sets made here."""
 
 import shlex
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
+
+from robustbench_cls.core.corruption import VARIANTS, Variant
 
 PATH = click.Path(path_type=Path)
 
@@ -26,3 +30,42 @@ def shapes(out: Path, train: int, val: int, seed: int) -> None:
     build_shapes(out, train=train, val=val, seed=seed, progress=progress_items)
     small = "--model resnet18 --set epochs=8 --set input_size=64"
     click.echo(f"\nNext: robust train --recipe cutmix {small} --data {shlex.quote(str(out))}")
+
+
+@command.command(epilog="Example: robust data corrupt --data datasets/imagenet/val --out datasets/imagenet-c")
+@click.option("--data", type=PATH, required=True, help="Root with val/ (folders or parquet), or one split's folder.")
+@click.option("--out", type=PATH, required=True, help="The new tree: <corruption>/<severity>/<class>/<image>.")
+@click.option("--corruptions", help="Only these, separated by commas; see robust list corruptions.")
+@click.option("--resize", default=256, show_default=True, type=click.IntRange(0), help="Shorter side in px; 0: as is.")
+@click.option("--crop", default=224, show_default=True, type=click.IntRange(0), help="Centre square in px; 0: all.")
+@click.option("--limit", default=0, type=click.IntRange(0), help="Images, drawn by key. Default: all.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--variant", default="published", show_default=True, type=click.Choice(VARIANTS))
+@click.option("--jobs", type=click.IntRange(1), help="Threads. Default: one a core.")
+def corrupt(
+    data: Path,
+    out: Path,
+    corruptions: str | None,
+    resize: int,
+    crop: int,
+    limit: int,
+    seed: int,
+    variant: Variant,
+    jobs: int | None,
+) -> None:
+    """Write an ImageNet-C of your images: the published layout, JPEG quality 85; started again, it goes on."""
+    from robustbench_cls.cli.output import listed
+    from robustbench_cls.core.progress import progress_bar
+    from robustbench_cls.corruptions.engine import named_corruptions
+    from robustbench_cls.evaluation.corrupted_tree import TreeOptions, write_corrupted_tree
+
+    chosen = named_corruptions(listed(corruptions))
+    with ExitStack() as stack:
+
+        def bar(total: int, done: int) -> Callable[[int], object]:
+            return stack.enter_context(progress_bar(total, done, str(out), show=True)).update
+
+        write_corrupted_tree(
+            data, out, chosen, TreeOptions(resize, crop, limit, seed, variant), jobs=jobs, progress=bar
+        )
+    click.echo(f"\nNext: robust eval --suite imagenet-c --data {shlex.quote(str(out))} CHECKPOINT")

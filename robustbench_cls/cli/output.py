@@ -44,3 +44,8 @@ def pairs(texts: "Sequence[str]") -> dict[str, str]:
         if "=" not in text:
             raise UserError(f"--set takes KEY=VALUE, got '{text}'.")
     return dict(text.split("=", 1) for text in texts)
+
+
+def listed(text: str | None) -> list[str]:
+    """Names separated by commas; none where the option was left out."""
+    return [name.strip() for name in text.split(",") if name.strip()] if text else []

@@ -23,15 +23,15 @@ def _pause() -> float:
     return 0.2 if sys.stderr.isatty() else 20.0
 
 
-def progress_bar(total: int, done: int, label: str, *, show: bool) -> "tqdm[NoReturn]":
-    """A bar over images that starts at `done` of `total`."""
+def progress_bar(total: int, done: int, label: str, *, show: bool, unit: str = "img") -> "tqdm[NoReturn]":
+    """A bar that starts at `done` of `total`."""
     from tqdm import tqdm
 
     return tqdm(
         total=total,
         initial=done,
         desc=label,
-        unit="img",
+        unit=unit,
         disable=not show,
         mininterval=_pause(),
         dynamic_ncols=True,

@@ -103,6 +103,16 @@ def all_corruptions() -> Mapping[str, Corruption]:
     return MappingProxyType(dict(ordered))
 
 
+def named_corruptions(names: Sequence[str]) -> list[Corruption]:
+    """These corruptions, each once and in the field's order; all of them where no name is given.
+
+    Raises:
+        UserError: there is no such corruption.
+    """
+    wanted = {_named(name).name for name in names}
+    return [corruption for corruption in all_corruptions().values() if not wanted or corruption.name in wanted]
+
+
 def engine_version(variant: Variant) -> str:
     """What computes the corruptions, for the protocol: `engine 1 published`."""
     return f"engine {VERSION} {variant}"

@@ -28,11 +28,16 @@ def jpeg_roundtrip(image_HW3: UInt8Image, quality: int = QUALITY) -> UInt8Image:
 
     Source: `make_imagenet_c.py` of hendrycks/robustness.
     """
+    cv2 = opencv()
+    return cast(UInt8Image, cv2.imdecode(jpeg_file(image_HW3, quality), cv2.IMREAD_COLOR_RGB))
+
+
+def jpeg_file(image_HW3: UInt8Image, quality: int = QUALITY) -> UInt8Image:
+    """The bytes of the JPEG file that `jpeg_roundtrip` loads again, as a flat array."""
     require_integer("quality", quality)
     if not 1 <= quality <= 100:
         raise ValueError(f"quality must be 1..100, got {quality}")
     require_images(image_HW3, (3,))
     cv2 = opencv()
     bgr_HW3 = cv2.cvtColor(image_HW3, cv2.COLOR_RGB2BGR)
-    _, file = cv2.imencode(".jpg", bgr_HW3, (cv2.IMWRITE_JPEG_QUALITY, int(quality)))
-    return cast(UInt8Image, cv2.imdecode(file, cv2.IMREAD_COLOR_RGB))
+    return cast(UInt8Image, cv2.imencode(".jpg", bgr_HW3, (cv2.IMWRITE_JPEG_QUALITY, int(quality)))[1])

@@ -59,6 +59,15 @@ def open_split(root: Path, split: str) -> ImageSource:
     return open_source(*found)
 
 
+def open_split_or_folder(data: Path) -> ImageSource:
+    """The clean images of a data set's root (its `val` split), or those of one split's folder.
+
+    Raises:
+        UserError: there are none.
+    """
+    return open_source(*(split_in(data, "val") or (data, "")))
+
+
 def locate(suite: Suite, data: Path | None) -> SuiteData:
     """The folders that `suite` reads.
 

@@ -59,7 +59,7 @@ def test_every_grey_and_the_pure_colours(module, severity: int):
 
 @pytest.mark.parametrize("value", [0, 1, 77, 128, 254, 255])
 @pytest.mark.parametrize("severity", SEVERITIES)
-@pytest.mark.parametrize("module", [contrast, zoom_blur], ids=lambda module: module.CORRUPTION.name)
-def test_a_flat_image_stays_as_it_is(module, severity: int, value: int):
+def test_a_flat_image(severity: int, value: int):
     image = np.full((48, 40, 3), value, np.uint8)
-    np.testing.assert_array_equal(module.render(image, severity), image)
+    np.testing.assert_array_equal(contrast.render(image, severity), image)
+    np.testing.assert_array_equal(zoom_blur.render(image, severity), by_package("zoom_blur", image, severity)[0])

@@ -1,0 +1,222 @@
+"""How long corrupting takes: this engine against the package it replaces, and others, in one process, a thread each.
+
+Times are medians over photos and repeats, and a condition's candidates take turns on each photo, so that a busy
+machine slows them alike: ratios can be compared between machines, milliseconds only on one.
+"""
+
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from robustbench_cls.bench.peers import REFERENCE, Run, installed_peers, peer
+from robustbench_cls.core.corruption import EXTRA, IMAGENET_C, SEVERITIES, Corruption, UInt8Image, Variant
+from robustbench_cls.core.versions import versions
+from robustbench_cls.corruptions.engine import all_corruptions, corrupt_image
+from robustbench_cls.corruptions.jpeg import jpeg_roundtrip
+from robustbench_cls.corruptions.opencv import opencv
+
+OURS = "robustbench_cls"
+OUR_PUBLISHED = "robustbench_cls, published"
+
+COMPILE = """
+import time
+import numpy as np
+from robustbench_cls.corruptions.engine import all_corruptions, corrupt
+image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+started = time.perf_counter()
+for variant in ("published", "imagecorruptions"):
+    for name in all_corruptions():
+        for severity in range(1, 6):
+            corrupt(image, name, severity, variant=variant)
+print(time.perf_counter() - started)
+"""
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What was measured.
+
+    Attributes:
+        times: columns corruption, severity, engine, milliseconds (median); the engine that is compared with the
+            reference is the variant of its own algorithm.
+        jpeg: mean milliseconds of the quality-85 step by engine.
+        jpeg_identical: the step's pixels are Pillow's on every photo.
+        two_threads: images a second of two threads over those of one, over all 95 conditions.
+        first_seconds: of the first pass over all conditions with an empty cache, compilation included.
+        cached_seconds: of the same in the next process.
+    """
+
+    size: int
+    photos: int
+    times: pd.DataFrame
+    jpeg: dict[str, float]
+    jpeg_identical: bool
+    two_threads: float
+    first_seconds: float
+    cached_seconds: float
+    machine: str
+    versions: dict[str, str]
+
+    def totals(self, names: Sequence[str]) -> pd.Series:
+        """Milliseconds of all severities of these corruptions by engine, for engines that have all of them."""
+        table = self.times[self.times.corruption.isin(names)]
+        table = table.pivot_table(index=["corruption", "severity"], columns="engine", values="milliseconds")
+        return table.loc[:, table.notna().all()].sum()
+
+    def faster(self, names: Sequence[str]) -> float:
+        """How many times faster than the reference this engine is over all severities of these corruptions."""
+        totals = self.totals(names)
+        return float(totals[REFERENCE] / totals[OURS]) if REFERENCE in totals else float("nan")
+
+    def as_dict(self) -> dict[str, object]:
+        """All of it, for JSON."""
+        return {**asdict(self), "times": self.times.to_dict("records")}
+
+
+def bench_corruptions(
+    images: Sequence[UInt8Image], repeats: int, names: Sequence[str], advance: Callable[[], object]
+) -> Benchmark:
+    """Measure every severity of these corruptions; `advance` is called after each."""
+    rows = []
+    with _one_thread_each():
+        for name in names:
+            for severity in SEVERITIES:
+                candidates = _candidates(all_corruptions()[name], severity)
+                for engine, found in _medians(candidates, images, repeats).items():
+                    rows.append((name, severity, engine, found))
+                advance()
+        jpeg = {OURS: jpeg_roundtrip, "pillow": _pillow_roundtrip}
+        jpeg_times = {engine: _mean_of_medians(run, images, repeats) for engine, run in jpeg.items()}
+        identical = all(np.array_equal(jpeg_roundtrip(image), _pillow_roundtrip(image)) for image in images)
+        gain = _two_threads(images, names)
+    first, cached = _compile_times()
+    return Benchmark(
+        size=images[0].shape[0],
+        photos=len(images),
+        times=pd.DataFrame(rows, columns=["corruption", "severity", "engine", "milliseconds"]),
+        jpeg=jpeg_times,
+        jpeg_identical=identical,
+        two_threads=gain,
+        first_seconds=first,
+        cached_seconds=cached,
+        machine=machine(),
+        versions=versions(),
+    )
+
+
+def _candidates(corruption: Corruption, severity: int) -> dict[str, Run]:
+    """What does this condition, by engine: ours with the reference's algorithm, and with the published one if unlike."""
+    variants: dict[str, Variant] = {OURS: "imagecorruptions"}
+    if corruption.as_package is not None:
+        variants[OUR_PUBLISHED] = "published"
+    found: dict[str, Run] = {
+        label: lambda image_HW3, variant=variant: corrupt_image(image_HW3, corruption, severity, "0", 0, variant)
+        for label, variant in variants.items()
+    }
+    if corruption.name in IMAGENET_C + EXTRA:
+        others = {package: peer(package, corruption.name, severity) for package in installed_peers()}
+        found |= {package: run for package, run in others.items() if run is not None}
+    return found
+
+
+def _medians(candidates: dict[str, Run], images: Sequence[UInt8Image], repeats: int) -> dict[str, float]:
+    """Median milliseconds of each candidate, which take turns."""
+    found: dict[str, list[float]] = {name: [] for name in candidates}
+    for run in candidates.values():
+        run(images[0])
+    for _ in range(repeats):
+        for image in images:
+            for name, run in candidates.items():
+                found[name].append(_milliseconds(run, image))
+    return {name: statistics.median(times) for name, times in found.items()}
+
+
+def _mean_of_medians(run: Run, images: Sequence[UInt8Image], repeats: int) -> float:
+    run(images[0])
+    return statistics.mean(
+        statistics.median(_milliseconds(run, image) for _ in range(max(repeats, 3))) for image in images
+    )
+
+
+def _milliseconds(run: Run, image: UInt8Image) -> float:
+    started = time.perf_counter()
+    run(image)
+    return (time.perf_counter() - started) * 1e3
+
+
+def _pillow_roundtrip(image_HW3: UInt8Image) -> UInt8Image:
+    from io import BytesIO
+
+    from PIL import Image
+
+    file = BytesIO()
+    Image.fromarray(image_HW3).save(file, "JPEG", quality=85)
+    return np.array(Image.open(file))
+
+
+def _two_threads(images: Sequence[UInt8Image], names: Sequence[str]) -> float:
+    """Throughput of two threads over that of one: the median of a few turns."""
+    corruptions = [all_corruptions()[name] for name in names]
+
+    def work(image: UInt8Image) -> None:
+        for corruption in corruptions:
+            for severity in SEVERITIES:
+                corrupt_image(image, corruption, severity, "0", 0)
+
+    def seconds(threads: int) -> float:
+        with ThreadPoolExecutor(threads) as pool:
+            started = time.perf_counter()
+            list(pool.map(work, [images[i % len(images)] for i in range(8)]))
+            return time.perf_counter() - started
+
+    work(images[0])
+    return statistics.median(seconds(1) / seconds(2) for _ in range(5))
+
+
+def _compile_times() -> tuple[float, float]:
+    """Seconds of the first pass over every condition: with an empty cache, and in the process after it."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "NUMBA_CACHE_DIR": folder}
+        runs = [
+            subprocess.run([sys.executable, "-c", COMPILE], env=environment, capture_output=True, text=True, check=True)
+            for _ in range(2)
+        ]
+    return float(runs[0].stdout), float(runs[1].stdout)
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """No engine may start threads of its own."""
+    import torch
+
+    cv2 = opencv()
+    before = cv2.getNumThreads(), torch.get_num_threads()
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before[0])
+        torch.set_num_threads(before[1])
+
+
+def machine() -> str:
+    """The processor and the number of cores that this process may use."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    told = Path("/proc/cpuinfo")
+    lines = told.read_text().splitlines() if told.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{models[0] if models else platform.processor() or platform.machine()}, {cores} cores"
+

@@ -1,0 +1,118 @@
+"""The corruptions of ImageNet-C as other packages offer them, with the same parameters where they can be set."""
+
+import importlib.util
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from robustbench_cls.core.corruption import UInt8Image
+from robustbench_cls.corruptions import (
+    defocus_blur,
+    gaussian_blur,
+    gaussian_noise,
+    glass_blur,
+    impulse_noise,
+    jpeg_compression,
+    zoom_blur,
+)
+
+Run: TypeAlias = Callable[[UInt8Image], object]
+
+REFERENCE = "imagecorruptions"
+
+
+def installed_peers() -> list[str]:
+    """The peers that can be measured here, the reference first."""
+    return [name for name in (REFERENCE, *_PEERS) if importlib.util.find_spec(name) is not None]
+
+
+def peer(package: str, name: str, severity: int) -> Run | None:
+    """The corruption in that package, one image a call and one thread, or None where it has none like it."""
+    if package == REFERENCE:
+        return _imagecorruptions(name, severity)
+    make = _PEERS[package]().get(name)
+    return make(severity - 1) if make else None
+
+
+def _imagecorruptions(name: str, severity: int) -> Run:
+    from imagecorruptions import corrupt
+
+    return lambda image_HW3: corrupt(image_HW3, severity, name)
+
+
+def _albumentations() -> dict[str, Callable[[int], Run]]:
+    import albumentations as A  # noqa: N812 - its own documents call it so
+
+    def run(make: Callable[[int], Any]) -> Callable[[int], Run]:
+        def at(s: int) -> Run:
+            transform = make(s)
+            return lambda image_HW3: transform(image=image_HW3)
+
+        return at
+
+    zoom = zoom_blur.ZOOMS
+    return {
+        "gaussian_noise": run(lambda s: A.GaussNoise(std_range=(gaussian_noise.SIGMA[s],) * 2, p=1)),
+        "impulse_noise": run(lambda s: A.SaltAndPepper(amount=(impulse_noise.AMOUNT[s],) * 2, p=1)),
+        "defocus_blur": run(
+            lambda s: A.Defocus(radius=(defocus_blur.RADIUS[s],) * 2, alias_blur=(defocus_blur.SOFTNESS[s],) * 2, p=1)
+        ),
+        "glass_blur": run(
+            lambda s: A.GlassBlur(
+                sigma=glass_blur.SIGMA[s],
+                max_delta=glass_blur.REACH[s],
+                iterations=glass_blur.ROUNDS[s],
+                mode="exact",
+                p=1,
+            )
+        ),
+        "zoom_blur": run(lambda s: A.ZoomBlur(max_factor=(zoom[s][0],) * 2, step_factor=(zoom[s][1],) * 2, p=1)),
+        "gaussian_blur": run(
+            lambda s: A.GaussianBlur(blur_limit=0, sigma_limit=(float(gaussian_blur.SIGMA[s]),) * 2, p=1)
+        ),
+        "jpeg_compression": run(lambda s: A.ImageCompression(quality_range=(jpeg_compression.QUALITY[s],) * 2, p=1)),
+    }
+
+
+def _kornia() -> dict[str, Callable[[int], Run]]:
+    import kornia
+    import torch
+
+    def run(apply: Callable[[Any, int], object]) -> Callable[[int], Run]:
+        def at(s: int) -> Run:
+            return lambda image_HW3: apply(torch.from_numpy(image_HW3).permute(2, 0, 1)[None].float() / 255, s)
+
+        return at
+
+    def blur(images: Any, s: int) -> object:
+        sigma = float(gaussian_blur.SIGMA[s])
+        return kornia.filters.gaussian_blur2d(images, 2 * int(4 * sigma + 0.5) + 1, (sigma, sigma))
+
+    def noise(images: Any, s: int) -> object:
+        return (images + gaussian_noise.SIGMA[s] * torch.randn_like(images)).clamp(0, 1)
+
+    return {"gaussian_blur": run(blur), "gaussian_noise": run(noise)}
+
+
+def _torchvision() -> dict[str, Callable[[int], Run]]:
+    import torch
+    from torchvision.transforms.v2 import functional as F  # noqa: N812 - its own documents call it so
+
+    def run(apply: Callable[[Any, int], object]) -> Callable[[int], Run]:
+        return lambda s: lambda image_HW3: apply(torch.from_numpy(image_HW3).permute(2, 0, 1).contiguous(), s)
+
+    def blur(image: Any, s: int) -> object:
+        sigma = float(gaussian_blur.SIGMA[s])
+        return F.gaussian_blur(image, [2 * int(4 * sigma + 0.5) + 1] * 2, [sigma] * 2)
+
+    return {
+        "gaussian_noise": run(lambda image, s: F.gaussian_noise(image, 0.0, gaussian_noise.SIGMA[s])),
+        "gaussian_blur": run(blur),
+        "jpeg_compression": run(lambda image, s: F.jpeg(image, jpeg_compression.QUALITY[s])),
+    }
+
+
+_PEERS: dict[str, Callable[[], dict[str, Callable[[int], Run]]]] = {
+    "albumentations": _albumentations,
+    "kornia": _kornia,
+    "torchvision": _torchvision,
+}
