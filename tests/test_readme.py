@@ -41,7 +41,10 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory, toy: Path, make_folder: Ca
     make_folder(root / "datasets/imagenet/train", classes=classes, count=2)
     make_folder(root / "datasets/imagenet/val", classes=classes, count=1)
     make_folder(root / "datasets/imagenet-a", classes=hard[:2], count=1)
+    (root / "cifar10").symlink_to(toy)
+    make_folder(root / "imagenet-mini/val", classes=classes, count=1)
     torch.manual_seed(0)
+    torch.save(timm.create_model("tf_efficientnet_lite0").state_dict(), root / "efficientnet-lite0.pth")
     torch.save(timm.create_model("resnet50").state_dict(), root / "resnet50.pth")
     return root
 

@@ -156,12 +156,22 @@ def read_run(folder: Path) -> StoredRun:
 
 
 def find_runs(path: Path) -> list[StoredRun]:
-    """Every run in `path` or in the folders below it, in the order of their paths.
+    """Every run in `path` or in the folders below it, in the order of their paths; other programs' `run.json` are not.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or one can't be read.
     """
     manifests = sorted(path.rglob(MANIFEST)) if path.is_dir() else []
-    if not manifests:
+    own = [manifest for manifest in manifests if not _foreign(manifest)]
+    if not own:
         raise UserError(f"No results in {path}: expected a folder that `robust eval --out` wrote.")
-    return [read_run(manifest.parent) for manifest in manifests]
+    return [read_run(manifest.parent) for manifest in own]
+
+
+def _foreign(manifest: Path) -> bool:
+    """True where the file is sound JSON, but not about a run of this program."""
+    try:
+        content = json.loads(manifest.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return not (isinstance(content, dict) and "identity" in content)

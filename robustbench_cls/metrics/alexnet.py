@@ -108,10 +108,10 @@ def errors_by_condition(predictions: Predictions) -> "pd.DataFrame":
     return renamed
 
 
-def require_imagenet(predictions: Predictions, metric: str) -> None:
+def require_imagenet(predictions: Predictions) -> None:
     """Refuse a ratio to AlexNet on classes that AlexNet was not measured on."""
     if not predictions.imagenet:
         raise NotApplicable(
-            f"{metric} is relative to AlexNet on the 1000 classes of ImageNet; these results have other classes. "
-            "Use mean_corruption_error_unnormalised."
+            "CE, mCE and relative mCE are relative to AlexNet on ImageNet's 1000 classes; "
+            "these results have other classes. Use mean_corruption_error_unnormalised."
         )

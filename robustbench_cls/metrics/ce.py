@@ -6,7 +6,7 @@ from robustbench_cls.metrics.alexnet import corruption_errors, errors_by_conditi
 
 def compute(predictions: Predictions) -> float:
     """Error summed over the five severities, in percent of AlexNet's."""
-    require_imagenet(predictions, "CE")
+    require_imagenet(predictions)
     return float(corruption_errors(errors_by_condition(predictions)).iloc[0])
 
 

@@ -6,7 +6,7 @@ from robustbench_cls.metrics.alexnet import errors_by_condition, mean_corruption
 
 def compute(predictions: Predictions) -> float:
     """Mean of CE over the 15 corruptions of ImageNet-C, in percent; AlexNet is 100."""
-    require_imagenet(predictions, "mCE")
+    require_imagenet(predictions)
     return mean_corruption_error(errors_by_condition(predictions))
 
 

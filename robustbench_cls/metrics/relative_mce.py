@@ -18,7 +18,7 @@ def compute(predictions: Predictions) -> float:
     Never shown without mCE and the clean error beside it: a model that is bad on clean images has little
     left to lose and looks robust.
     """
-    require_imagenet(predictions, "Relative mCE")
+    require_imagenet(predictions)
     if predictions.reference.empty:
         raise NotApplicable("Relative mCE needs the clean images of the same classes; no val/ was measured.")
     errors = errors_by_condition(predictions)

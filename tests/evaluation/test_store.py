@@ -89,6 +89,17 @@ def test_a_file_of_another_run_is_refused(tmp_path: Path) -> None:
 def test_a_damaged_manifest(content: str, tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(content)
     with pytest.raises(UserError, match=r"run\.json"):
+        read_run(tmp_path)
+
+
+def test_the_manifests_of_other_programs_are_passed_over(tmp_path: Path) -> None:
+    own = open_run(stored(tmp_path / "own"))
+    for place, content in enumerate(["{}", "[]", '{"id": "a1", "config": {}}']):
+        (tmp_path / str(place)).mkdir()
+        (tmp_path / str(place) / "run.json").write_text(content)
+    assert [run.folder for run in find_runs(tmp_path)] == [own.folder]
+    (tmp_path / "0" / "run.json").write_text('{"format": 1, "identity": ')
+    with pytest.raises(UserError, match=r"0/run\.json is not a run"):
         find_runs(tmp_path)
 
 

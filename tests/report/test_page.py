@@ -187,7 +187,7 @@ def test_other_classes_get_no_mce_and_the_page_says_why(build):
     run = build(few=True, imagenet=False)
     data = collect([run.folder])
     assert not set(data.scores["metric"]) & {"mce", "relative_mce", "ce"}
-    assert any("relative to AlexNet on the 1000 classes of ImageNet" in note for note in data.notes)
+    assert any("relative to AlexNet on ImageNet's 1000 classes" in note for note in data.notes)
     assert "the mean corruption error (unnormalised) of resnet50 is" in sentence(data)
 
 
