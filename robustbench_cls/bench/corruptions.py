@@ -14,11 +14,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from robustbench_cls.bench.peers import REFERENCE, Run, installed_peers, peer
 from robustbench_cls.core.corruption import EXTRA, IMAGENET_C, SEVERITIES, Corruption, UInt8Image, Variant
@@ -45,22 +44,32 @@ print(time.perf_counter() - started)
 
 
 @dataclass(frozen=True)
+class Timing:
+    """Median milliseconds of an image under one condition."""
+
+    corruption: str
+    severity: int
+    engine: str
+    milliseconds: float
+
+
+@dataclass(frozen=True)
 class Benchmark:
     """What was measured.
 
     Attributes:
-        times: columns corruption, severity, engine, milliseconds (median); the engine that is compared with the
-            reference is the variant of its own algorithm.
+        timings: this engine's are of the variant that does the reference's own algorithm; where the published one
+            is another, it is timed beside it.
         jpeg: mean milliseconds of the quality-85 step by engine.
         jpeg_identical: the step's pixels are Pillow's on every photo.
-        two_threads: images a second of two threads over those of one, over all 95 conditions.
+        two_threads: images a second of two threads over those of one, over all conditions.
         first_seconds: of the first pass over all conditions with an empty cache, compilation included.
         cached_seconds: of the same in the next process.
     """
 
     size: int
     photos: int
-    times: pd.DataFrame
+    timings: tuple[Timing, ...]
     jpeg: dict[str, float]
     jpeg_identical: bool
     two_threads: float
@@ -69,33 +78,38 @@ class Benchmark:
     machine: str
     versions: dict[str, str]
 
-    def totals(self, names: Sequence[str]) -> pd.Series:
-        """Milliseconds of all severities of these corruptions by engine, for engines that have all of them."""
-        table = self.times[self.times.corruption.isin(names)]
-        table = table.pivot_table(index=["corruption", "severity"], columns="engine", values="milliseconds")
-        return table.loc[:, table.notna().all()].sum()
+    def engines(self) -> list[str]:
+        """Ours, the reference, then the others as they were met."""
+        met = dict.fromkeys(timing.engine for timing in self.timings)
+        return [engine for engine in dict.fromkeys([OURS, OUR_PUBLISHED, REFERENCE, *met]) if engine in met]
 
-    def faster(self, names: Sequence[str]) -> float:
-        """How many times faster than the reference this engine is over all severities of these corruptions."""
-        totals = self.totals(names)
-        return float(totals[REFERENCE] / totals[OURS]) if REFERENCE in totals else float("nan")
+    def total(self, engine: str, names: Sequence[str]) -> float | None:
+        """Milliseconds of these corruptions in all severities, or None where the engine lacks one."""
+        found = [t.milliseconds for t in self.timings if t.engine == engine and t.corruption in names]
+        return sum(found) if len(found) == len(SEVERITIES) * len(names) else None
 
-    def as_dict(self) -> dict[str, object]:
-        """All of it, for JSON."""
-        return {**asdict(self), "times": self.times.to_dict("records")}
+    def times_faster(self, names: Sequence[str]) -> float | None:
+        """How many times faster than the reference this engine is over these corruptions."""
+        ours, reference = self.total(OURS, names), self.total(REFERENCE, names)
+        return reference / ours if ours and reference else None
+
+    def slowest(self, name: str) -> float:
+        """Milliseconds of this engine's slowest severity, in either variant."""
+        ours = (OURS, OUR_PUBLISHED)
+        return max(t.milliseconds for t in self.timings if t.corruption == name and t.engine in ours)
 
 
 def bench_corruptions(
     images: Sequence[UInt8Image], repeats: int, names: Sequence[str], advance: Callable[[], object]
 ) -> Benchmark:
     """Measure every severity of these corruptions; `advance` is called after each."""
-    rows = []
+    timings = []
     with _one_thread_each():
         for name in names:
             for severity in SEVERITIES:
                 candidates = _candidates(all_corruptions()[name], severity)
                 for engine, found in _medians(candidates, images, repeats).items():
-                    rows.append((name, severity, engine, found))
+                    timings.append(Timing(name, severity, engine, found))
                 advance()
         jpeg = {OURS: jpeg_roundtrip, "pillow": _pillow_roundtrip}
         jpeg_times = {engine: _mean_of_medians(run, images, repeats) for engine, run in jpeg.items()}
@@ -105,7 +119,7 @@ def bench_corruptions(
     return Benchmark(
         size=images[0].shape[0],
         photos=len(images),
-        times=pd.DataFrame(rows, columns=["corruption", "severity", "engine", "milliseconds"]),
+        timings=tuple(timings),
         jpeg=jpeg_times,
         jpeg_identical=identical,
         two_threads=gain,
@@ -117,18 +131,19 @@ def bench_corruptions(
 
 
 def _candidates(corruption: Corruption, severity: int) -> dict[str, Run]:
-    """What does this condition, by engine: ours with the reference's algorithm, and with the published one if unlike."""
+    """What does this condition, by engine: ours by the reference's algorithm, and by the published one if unlike."""
     variants: dict[str, Variant] = {OURS: "imagecorruptions"}
     if corruption.as_package is not None:
         variants[OUR_PUBLISHED] = "published"
-    found: dict[str, Run] = {
-        label: lambda image_HW3, variant=variant: corrupt_image(image_HW3, corruption, severity, "0", 0, variant)
-        for label, variant in variants.items()
-    }
+    found = {label: _ours(corruption, severity, variant) for label, variant in variants.items()}
     if corruption.name in IMAGENET_C + EXTRA:
         others = {package: peer(package, corruption.name, severity) for package in installed_peers()}
         found |= {package: run for package, run in others.items() if run is not None}
     return found
+
+
+def _ours(corruption: Corruption, severity: int, variant: Variant) -> Run:
+    return lambda image_HW3: corrupt_image(image_HW3, corruption, severity, "0", 0, variant)
 
 
 def _medians(candidates: dict[str, Run], images: Sequence[UInt8Image], repeats: int) -> dict[str, float]:
@@ -219,4 +234,3 @@ def machine() -> str:
     lines = told.read_text().splitlines() if told.exists() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return f"{models[0] if models else platform.processor() or platform.machine()}, {cores} cores"
-

@@ -35,7 +35,8 @@ def made_photo(size: int, number: int) -> UInt8Image:
     values_HW3 = 110 + 30 * texture_HW3 / texture_HW3.std() + 60 * (0.5 - y_HW)[..., None]
     values_HW3[(y_HW - 0.6) ** 2 + (x_HW - 0.4) ** 2 < 0.04] = draws.integers(20, 235, 3)
     values_HW3[(abs(y_HW - 0.5) < 0.3) & (abs(x_HW - 0.8) < 0.05)] = 230
-    return np.clip(values_HW3, 0, 255).astype(np.uint8)
+    photo_HW3: UInt8Image = np.clip(values_HW3, 0, 255).astype(np.uint8)
+    return photo_HW3
 
 
 def _read(file: Path, size: int) -> UInt8Image:

@@ -1,6 +1,7 @@
 """`robust bench`."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -26,7 +27,7 @@ def corruptions(
     """Time every corruption against imagecorruptions and, where installed, albumentations, kornia, torchvision."""
     from robustbench_cls.bench.corruptions import bench_corruptions
     from robustbench_cls.bench.photos import load_photos
-    from robustbench_cls.bench.table import corruption_tables
+    from robustbench_cls.bench.table import corruption_table
     from robustbench_cls.cli.output import listed
     from robustbench_cls.core.corruption import SEVERITIES
     from robustbench_cls.core.progress import progress_bar
@@ -36,4 +37,4 @@ def corruptions(
     images = load_photos(photos, size, data)
     with progress_bar(len(SEVERITIES) * len(names), 0, "corruptions", unit="condition", show=True) as bar:
         measured = bench_corruptions(images, repeats, names, lambda: bar.update(1))
-    click.echo(json.dumps(measured.as_dict(), indent=2) if as_json else corruption_tables(measured))
+    click.echo(json.dumps(asdict(measured), indent=2) if as_json else corruption_table(measured))

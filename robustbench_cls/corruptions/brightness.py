@@ -44,7 +44,7 @@ def _ratios(severity: int) -> Float32Array:
     old = np.arange(256)
     new = np.floor(np.clip(old / 255.0 + ADDED[severity - 1], 0, 1) * 255)
     exact = np.clip(old + 255 * ADDED[severity - 1], 0, 255)
-    ratios = (np.clip(exact, new + 0.01, new + 0.99) / np.maximum(old, 1)).astype(np.float32)
+    ratios: Float32Array = (np.clip(exact, new + 0.01, new + 0.99) / np.maximum(old, 1)).astype(np.float32)
     ratios[0] = 0
     return ratios
 

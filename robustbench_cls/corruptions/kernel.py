@@ -26,6 +26,7 @@ class Kernel(Generic[P, R]):
         self._compiled: Callable[P, R] | None = None
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """What the function does."""
         return self.compiled()(*args, **kwargs)
 
     def compiled(self) -> Callable[P, R]:

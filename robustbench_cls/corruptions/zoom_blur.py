@@ -15,6 +15,7 @@ from math import ceil
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from robustbench_cls.core.corruption import Corruption, UInt8Image
 from robustbench_cls.core.keys import Key
@@ -78,7 +79,7 @@ def _layers(severity: int, height: int, width: int) -> _Layers:
     )
 
 
-def _places(size: int, zoom: float) -> tuple[Int32Array, "np.ndarray[tuple[int], np.dtype[np.float64]]"]:
+def _places(size: int, zoom: float) -> tuple[Int32Array, npt.NDArray[np.float64]]:
     """For each pixel of an enlargement the first of its two pixels, and the share of the second."""
     shown = ceil(size / zoom)
     enlarged = round(shown * zoom)
@@ -97,7 +98,8 @@ def _starts(severity: int) -> UInt64Array:
     for _ in range(layers):
         flat += values
     lower = np.floor(np.clip(flat / (layers + 1), 0, 1) * 255) < np.arange(256)
-    return (np.arange(256) * 16 - lower).astype(np.uint64)
+    starts: UInt64Array = (np.arange(256) * 16 - lower).astype(np.uint64)
+    return starts
 
 
 @kernel

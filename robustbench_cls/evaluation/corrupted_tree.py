@@ -98,7 +98,9 @@ def write_corrupted_tree(
     return total
 
 
-def _write(source: ImageSource, index: int, files: Sequence[tuple[Corruption, int, Path]], options: TreeOptions) -> None:
+def _write(
+    source: ImageSource, index: int, files: Sequence[tuple[Corruption, int, Path]], options: TreeOptions
+) -> None:
     """Cut one image once, and store it under each condition."""
     protocol = Protocol(options.resize, options.crop, IMAGENET_224.interpolation)
     image_HW3 = crop(source.image(index), protocol)

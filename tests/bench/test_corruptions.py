@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from robustbench_cls.bench.corruptions import Benchmark, Timing
 from robustbench_cls.bench.peers import installed_peers, peer
 from robustbench_cls.bench.photos import load_photos
+from robustbench_cls.bench.table import corruption_table
 from robustbench_cls.cli.main import robust
 from robustbench_cls.core.corruption import EXTRA, IMAGENET_C
 from robustbench_cls.core.errors import UserError
+
+slow = pytest.mark.slow  # compiles the whole engine once more, to time that
 
 
 @pytest.fixture(scope="module")
@@ -20,15 +24,17 @@ def measured() -> dict:
     return json.loads(result.stdout)
 
 
+@slow
 def test_every_engine_has_every_severity(measured: dict) -> None:
-    rows = {(row["corruption"], row["severity"], row["engine"]) for row in measured["times"]}
+    rows = {(row["corruption"], row["severity"], row["engine"]) for row in measured["timings"]}
     engines = {"contrast": ["robustbench_cls"], "frost": ["robustbench_cls", "robustbench_cls, published"]}
     for name, ours in engines.items():
         for engine in [*ours, "imagecorruptions"]:
             assert {(name, severity, engine) for severity in range(1, 6)} <= rows
-    assert all(row["milliseconds"] > 0 for row in measured["times"])
+    assert all(row["milliseconds"] > 0 for row in measured["timings"])
 
 
+@slow
 def test_the_other_figures_are_there(measured: dict) -> None:
     assert measured["jpeg_identical"] is True and measured["jpeg"]["pillow"] > 0
     assert measured["two_threads"] > 0
@@ -55,3 +61,19 @@ def test_made_photos_differ_and_repeat() -> None:
     first, second = load_photos(2, 64, None)
     assert not np.array_equal(first, second)
     np.testing.assert_array_equal(first, load_photos(1, 64, None)[0])
+
+
+def test_the_table_reads_well() -> None:
+    timings = [
+        Timing(name, severity, engine, milliseconds)
+        for name in ("fog", "snow")
+        for severity in range(1, 6)
+        for engine, milliseconds in (("robustbench_cls", 0.5), ("imagecorruptions", 10.0), ("kornia", 40.0))
+        if (name, engine) != ("snow", "kornia")
+    ]
+    measured = Benchmark(224, 3, tuple(timings), {"pillow": 1.0}, True, 1.9, 12.3, 1.2, "a machine", {"numpy": "2"})
+    lines = corruption_table(measured).splitlines()
+    assert lines[0] == "| corruption | robustbench_cls | imagecorruptions | kornia | times faster | slowest severity |"
+    assert lines[2] == "| fog        |            2.50 |             50.0 |    200 |         20.0 |             0.50 |"
+    assert lines[3] == "| snow       |            2.50 |             50.0 |        |         20.0 |             0.50 |"
+    assert "identical pixels" in lines[7] and "1.90 times" in lines[9]

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from reference_draws import by_package, differences, recorded_draws
 from skimage.filters import gaussian as by_skimage
 
 from robustbench_cls.core.corruption import SEVERITIES, UInt8Image
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions import defocus_blur, gaussian_blur, glass_blur
 from robustbench_cls.corruptions.gaussian import blur, smooth
-from tests.corruptions.reference_draws import by_package, differences, recorded_draws
 
 SIZES = [(64, 90), (57, 91), (32, 200)]
 

@@ -74,7 +74,8 @@ def test_severity_5_is_further_than_1(corruption: Corruption, photo):
         corrupted = [corrupt_image(image, corruption, severity, str(i), 0) for i in range(4)]
         return float(np.abs(np.stack(corrupted).astype(int) - image).mean())
 
-    assert distance(5) > distance(1) > 0
+    # as in the published files, the first two severities of elastic_transform tilt the whole picture the most
+    assert distance(5) > distance(3 if corruption.name == "elastic_transform" else 1) > 0
 
 
 @every_corruption

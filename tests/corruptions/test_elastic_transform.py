@@ -5,11 +5,11 @@ import hashlib
 import numpy as np
 import pytest
 from PIL import Image
+from reference_draws import by_package, differences
 
 from robustbench_cls.core.corruption import SEVERITIES
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions import elastic_transform
-from tests.corruptions.reference_draws import by_package, differences
 
 
 @pytest.mark.parametrize("severity", SEVERITIES)

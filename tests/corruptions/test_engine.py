@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.keys import Key
-from robustbench_cls.corruptions.engine import all_corruptions, corrupt, corrupt_image, engine_version, jpeg_roundtrip
+from robustbench_cls.corruptions.engine import (
+    all_corruptions,
+    corrupt,
+    corrupt_image,
+    engine_version,
+    named_corruptions,
+)
+from robustbench_cls.corruptions.jpeg import jpeg_roundtrip
 
 ROOT = Path(__file__).resolve().parents[2]
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -153,9 +160,43 @@ def test_jpeg_quality_out_of_range_is_named(photo, quality: int, error: type[Exc
         jpeg_roundtrip(photo(32, 32), quality)
 
 
-def test_engine_version_names_package_and_version():
-    package, _, number = engine_version().partition(" ")
-    assert package == "imagecorruptions-imaug" and number[0].isdigit()
+def test_engine_version_tells_the_variants_apart():
+    assert engine_version("published") == "engine 1 published"
+    assert engine_version("imagecorruptions") == "engine 1 imagecorruptions"
+
+
+def test_variants_differ_where_the_package_does(photo):
+    image = photo(64, 64)
+    unlike = {
+        name
+        for name in all_corruptions()
+        if not np.array_equal(corrupt(image, name, 3), corrupt(image, name, 3, variant="imagecorruptions"))
+    }
+    assert unlike == {name for name, corruption in all_corruptions().items() if corruption.as_package}
+    assert unlike == {"elastic_transform", "frost", "motion_blur", "snow"}
+
+
+def test_unknown_variant_is_named(photo):
+    with pytest.raises(ValueError, match="variant must be one of published, imagecorruptions, got 'original'"):
+        corrupt(photo(32, 32), "snow", 1, variant="original")
+
+
+def test_named_corruptions_come_once_and_in_order():
+    assert [c.name for c in named_corruptions(["fog", "contrast", "fog"])] == ["fog", "contrast"]
+    assert len(named_corruptions([])) == 19
+    with pytest.raises(UserError, match="Did you mean fog"):
+        named_corruptions(["fogg"])
+
+
+def test_read_only_images_need_no_other_machine_code(photo):
+    from robustbench_cls.corruptions import contrast
+
+    image = photo(40, 40)
+    expected = corrupt(image, "contrast", 1)
+    kinds = len(contrast._shrink.compiled().signatures)
+    image.flags.writeable = False
+    np.testing.assert_array_equal(corrupt(image, "contrast", 1), expected)
+    assert len(contrast._shrink.compiled().signatures) == kinds
 
 
 def test_listing_corruptions_loads_nothing_heavy():

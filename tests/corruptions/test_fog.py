@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from PIL import Image
+from reference_draws import by_package, differences
 
 from robustbench_cls.core.corruption import SEVERITIES
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions import fog
-from tests.corruptions.reference_draws import by_package, differences
 
 
 def rendered_under(draws: list[np.ndarray], image: np.ndarray, severity: int) -> np.ndarray:

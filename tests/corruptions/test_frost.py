@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from reference_draws import by_package, differences
 
 from robustbench_cls.core.corruption import SEVERITIES
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions import frost
-from tests.corruptions.reference_draws import by_package, differences
 
 APPLIED = (frost.apply, frost.apply_package)
 

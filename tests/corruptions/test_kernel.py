@@ -49,7 +49,8 @@ def test_kernels_call_no_function_of_another_file(file: Path):
     kernels = [
         node
         for node in tree.body
-        if isinstance(node, ast.FunctionDef) and any(isinstance(d, ast.Name) and d.id == "kernel" for d in node.decorator_list)
+        if isinstance(node, ast.FunctionDef)
+        and any(isinstance(d, ast.Name) and d.id == "kernel" for d in node.decorator_list)
     ]
     own = {node.name for node in kernels}
     for node in kernels:
@@ -98,7 +99,7 @@ def test_the_cache_survives_a_read_only_package_folder(copy: Path):
 def test_without_any_place_for_a_cache_it_still_computes(copy: Path):
     read_only(copy)
     nowhere = str(copy / "robustbench_cls" / "__init__.py")  # a file, so no folder can be made in it
-    hits, misses = run_copy(copy, PYTHONDONTWRITEBYTECODE="1", HOME=nowhere, XDG_CACHE_HOME=nowhere)
+    hits, _ = run_copy(copy, PYTHONDONTWRITEBYTECODE="1", HOME=nowhere, XDG_CACHE_HOME=nowhere)
     assert hits == 0
 
 

@@ -6,12 +6,12 @@ from math import exp
 import numpy as np
 import pytest
 from PIL import Image
+from reference_draws import by_package, differences
 
 from robustbench_cls.core.corruption import SEVERITIES, UInt8Image
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions import motion_blur, snow
 from robustbench_cls.corruptions.motion import blur, taps, taps_of_package
-from tests.corruptions.reference_draws import by_package, differences
 
 SIZES = [(64, 64), (57, 91), (33, 140), (32, 200)]
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from reference_draws import by_package, differences
 from scipy.stats import poisson
 
 from robustbench_cls.core.corruption import SEVERITIES
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions import gaussian_noise, impulse_noise, shot_noise, speckle_noise
-from tests.corruptions.reference_draws import by_package, differences
 
 
 @pytest.mark.parametrize("severity", SEVERITIES)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from PIL import Image
+from reference_draws import by_package, differences
 
 from robustbench_cls.core.corruption import SEVERITIES
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions import spatter
-from tests.corruptions.reference_draws import by_package, differences
 
 
 def difference_under_the_same_draws(image: np.ndarray, severity: int, seed: int = 0) -> tuple[int, float]:

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from reference_draws import by_package, differences
 
 from robustbench_cls.core.corruption import SEVERITIES
 from robustbench_cls.corruptions import brightness, contrast, jpeg_compression, pixelate, saturate, zoom_blur
-from tests.corruptions.reference_draws import by_package, differences
 
 SHARES = {contrast: 0.0, pixelate: 0.0, jpeg_compression: 0.0, brightness: 0.01, zoom_blur: 0.02, saturate: 0.15}
 """The share of values that may lie a level apart."""
@@ -32,9 +32,7 @@ def test_the_packages_picture(module, severity: int, size: tuple[int, int], phot
 def test_the_packages_picture_of_a_real_photo(module, severity: int, shared: Path):
     file = sorted((shared / "data" / "imagenet-mini" / "val").glob("*/*.JPEG"))[7]
     image = np.array(Image.open(file).convert("RGB").resize((224, 224)))
-    largest, share = differences(
-        module.render(image, severity), by_package(module.CORRUPTION.name, image, severity)[0]
-    )
+    largest, share = differences(module.render(image, severity), by_package(module.CORRUPTION.name, image, severity)[0])
     assert largest <= 1 and share <= SHARES[module]
 
 
@@ -51,9 +49,7 @@ def test_every_grey_and_the_pure_colours(module, severity: int):
     greys = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
     colours = np.stack([np.roll([level, 0, 0], turn) for level in range(256) for turn in range(3)]).astype(np.uint8)
     image = np.resize(np.concatenate([greys, colours]), (32, 32, 3))
-    largest, share = differences(
-        module.render(image, severity), by_package(module.CORRUPTION.name, image, severity)[0]
-    )
+    largest, share = differences(module.render(image, severity), by_package(module.CORRUPTION.name, image, severity)[0])
     assert largest <= 1 and share <= 0.01
 
 

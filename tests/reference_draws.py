@@ -33,7 +33,9 @@ def recorded_draws() -> Iterator[list[Any]]:
             setattr(np.random, name, original)
 
 
-def by_package(name: str, image: np.ndarray, severity: int, seed: int = 0, **kwargs: Any) -> tuple[np.ndarray, list[Any]]:
+def by_package(
+    name: str, image: np.ndarray, severity: int, seed: int = 0, **kwargs: Any
+) -> tuple[np.ndarray, list[Any]]:
     """The package's result, rounded down to uint8 as its `corrupt` does, and its draws."""
     from imagecorruptions import corruptions
 
