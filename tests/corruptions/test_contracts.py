@@ -71,7 +71,7 @@ def test_severity_5_is_further_than_1(corruption: Corruption, photo):
     image = photo(64, 64)
 
     def distance(severity: int, variant: Variant) -> float:
-        corrupted = [corrupt_image(image, corruption, severity, str(i), 0, variant) for i in range(4)]
+        corrupted = [corrupt_image(image, corruption, severity, str(i), 0, variant) for i in range(16)]
         return float(np.abs(np.stack(corrupted).astype(int) - image).mean())
 
     assert distance(5, "imagecorruptions") > distance(1, "imagecorruptions") > 0
