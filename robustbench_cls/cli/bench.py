@@ -17,7 +17,7 @@ def command() -> None:
 @command.command(epilog="Example: robust bench corruptions --photos 8 --json > speed.json")
 @click.option("--photos", default=6, show_default=True, type=click.IntRange(1), help="Photos to measure on.")
 @click.option("--size", default=224, show_default=True, type=click.IntRange(32), help="Their height and width in px.")
-@click.option("--data", type=PATH, help="A folder of photos, any depth; made ones where left out.")
+@click.option("--data", type=PATH, help="A folder of photos, any depth. Default: free ones.")
 @click.option("--repeats", default=3, show_default=True, type=click.IntRange(1), help="Passes over the photos.")
 @click.option("--corruptions", help="Only these, separated by commas.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -25,16 +25,18 @@ def corruptions(
     photos: int, size: int, data: Path | None, repeats: int, corruptions: str | None, as_json: bool
 ) -> None:
     """Time every corruption against imagecorruptions and, where installed, albumentations, kornia, torchvision."""
+    import numpy as np
+
     from robustbench_cls.bench.corruptions import bench_corruptions
-    from robustbench_cls.bench.photos import load_photos
     from robustbench_cls.bench.table import corruption_table
     from robustbench_cls.cli.output import listed
     from robustbench_cls.core.corruption import SEVERITIES
     from robustbench_cls.core.progress import progress_bar
     from robustbench_cls.corruptions.engine import named_corruptions
+    from robustbench_cls.data.sample_photos import photos as sample
 
     names = [corruption.name for corruption in named_corruptions(listed(corruptions))]
-    images = load_photos(photos, size, data)
+    images = [np.array(photo) for photo in sample(data, photos, size)]
     with progress_bar(len(SEVERITIES) * len(names), 0, "corruptions", unit="condition", show=True) as bar:
         measured = bench_corruptions(images, repeats, names, lambda: bar.update(1))
     click.echo(json.dumps(asdict(measured), indent=2) if as_json else corruption_table(measured))

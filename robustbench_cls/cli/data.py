@@ -69,3 +69,20 @@ def corrupt(
             data, out, chosen, TreeOptions(resize, crop, limit, seed, variant), jobs=jobs, progress=bar
         )
     click.echo(f"\nNext: robust eval --suite imagenet-c --data {shlex.quote(str(out))} CHECKPOINT")
+
+
+@command.command(epilog="Example: robust data gallery --photo cat.jpg --out gallery.jpg")
+@click.option("--photo", type=PATH, help="Any image. Default: a cat.")
+@click.option("--out", type=PATH, required=True, help="The picture, a JPEG file.")
+@click.option("--side", default=96, show_default=True, help="Width of each small picture in px.")
+@click.option("--seed", default=0, show_default=True)
+def gallery(photo: Path | None, out: Path, side: int, seed: int) -> None:
+    """Show every corruption at every severity on one photo."""
+    from robustbench_cls.core.files import atomic
+    from robustbench_cls.corruptions.gallery import gallery as make
+    from robustbench_cls.data.sample_photos import read_photo, sample_photos
+
+    page = make(read_photo(photo or sample_photos()[0]), side, seed)
+    with atomic(out) as temporary:
+        page.save(temporary, format="JPEG", quality=85)
+    click.echo(f"Picture: {out}")

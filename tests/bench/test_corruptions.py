@@ -8,11 +8,10 @@ from click.testing import CliRunner
 
 from robustbench_cls.bench.corruptions import Benchmark, Timing
 from robustbench_cls.bench.peers import installed_peers, peer
-from robustbench_cls.bench.photos import load_photos
 from robustbench_cls.bench.table import corruption_table
 from robustbench_cls.cli.main import robust
 from robustbench_cls.core.corruption import EXTRA, IMAGENET_C
-from robustbench_cls.core.errors import UserError
+from robustbench_cls.data.sample_photos import photos
 
 slow = pytest.mark.slow  # compiles the whole engine once more, to time that
 
@@ -44,23 +43,9 @@ def test_the_other_figures_are_there(measured: dict) -> None:
 
 @pytest.mark.parametrize("package", installed_peers())
 def test_peers_run(package: str) -> None:
-    (image,) = load_photos(1, 40, None)
+    image = np.array(photos(None, 1, 40)[0])
     found = [name for name in IMAGENET_C + EXTRA if (run := peer(package, name, 3)) and run(image) is not None]
     assert len(found) == (19 if package == "imagecorruptions" else len(found)) and found
-
-
-def test_photos_of_the_user(tmp_path) -> None:
-    with pytest.raises(UserError, match="No images"):
-        load_photos(2, 40, tmp_path)
-    (tmp_path / "a.png").write_bytes(b"no image")
-    with pytest.raises(UserError, match=r"a\.png can't be read"):
-        load_photos(2, 40, tmp_path)
-
-
-def test_made_photos_differ_and_repeat() -> None:
-    first, second = load_photos(2, 64, None)
-    assert not np.array_equal(first, second)
-    np.testing.assert_array_equal(first, load_photos(1, 64, None)[0])
 
 
 def test_the_table_reads_well() -> None:

@@ -1,0 +1,47 @@
+"""A picture of every corruption at every severity, of one photo."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from robustbench_cls.core.corruption import MINIMUM_SIDE, SEVERITIES, UInt8Image
+from robustbench_cls.core.errors import UserError
+from robustbench_cls.corruptions.engine import all_corruptions, corrupt_image
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+SIZE = 224
+"""Side in px at which the photo is corrupted, as ImageNet-C is."""
+
+GAP, LABEL = 4, 132
+"""Pixels between two pictures, and for the names on the left of them."""
+
+
+def gallery(photo: "Image.Image", side: int = 96, seed: int = 0) -> "Image.Image":
+    """Two blocks of rows, a corruption a row, severities 1 to 5 from left to right, each picture `side` px wide.
+
+    The photo's centre square is corrupted at 224 px and made smaller afterwards.
+
+    Raises:
+        UserError: `side` is under 32 px.
+    """
+    from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+    if side < MINIMUM_SIDE:
+        raise UserError(f"A picture of the gallery must be at least {MINIMUM_SIDE} px wide, got {side}.")
+    image_HW3: UInt8Image = np.array(ImageOps.fit(photo.convert("RGB"), (SIZE, SIZE)))
+    corruptions = list(all_corruptions().values())
+    rows = -(-len(corruptions) // 2)
+    block = LABEL + len(SEVERITIES) * (side + GAP)
+    page = Image.new("RGB", (2 * block + GAP, rows * (side + GAP) + GAP), "white")
+    draw = ImageDraw.Draw(page)
+    font = ImageFont.load_default(13)
+    for place, corruption in enumerate(corruptions):
+        left, top = place // rows * block + GAP, place % rows * (side + GAP) + GAP
+        draw.text((left, top + side // 2), corruption.name.replace("_", " "), "black", font, anchor="lm")
+        for severity in SEVERITIES:
+            corrupted = corrupt_image(image_HW3, corruption, severity, "gallery", seed)
+            small = Image.fromarray(corrupted).resize((side, side), Image.Resampling.LANCZOS)
+            page.paste(small, (left + LABEL + (severity - 1) * (side + GAP), top))
+    return page
