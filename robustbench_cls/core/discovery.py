@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import pkgutil
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -97,11 +98,17 @@ def load_file(path: Path, kind: type[N], word: str) -> N:
         spec.loader.exec_module(module)
     except (SyntaxError, ImportError) as error:
         raise UserError(f"{path} can't be loaded: {error}.") from error
-    found: list[N] = [value for value in vars(module).values() if isinstance(value, kind)]
+    found: list[N] = [value for value in vars(module).values() if isinstance(value, kind) and not _ours(value)]
     if len(found) != 1:
         raise UserError(f"{path} must define exactly one {kind.__name__}, found {len(found)}.")
     require_name(found[0].name, word)
     return found[0]
+
+
+def _ours(value: object) -> bool:
+    """True for what a module of the package defines: a file may import it to build on it."""
+    modules = [module for name, module in sys.modules.items() if name.startswith("robustbench_cls.")]
+    return any(value is one for module in modules for one in vars(module).values())
 
 
 def find(name: str, package: str, kind: type[N], word: str) -> N:

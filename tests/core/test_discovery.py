@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from robustbench_cls.core.discovery import discover, find, pick
+from robustbench_cls.core.discovery import discover, find, load_file, pick
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.recipe import Recipe
 from robustbench_cls.core.suite import Suite
@@ -53,3 +53,12 @@ def test_a_file_that_is_no_python(tmp_path: Path) -> None:
         (tmp_path / "mine.py").write_text(text)
         with pytest.raises(UserError, match=r"mine\.py can't be loaded"):
             find(str(tmp_path / "mine.py"), "robustbench_cls.recipes", Recipe, "recipe")
+
+
+def test_a_file_may_build_on_what_it_imports(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from dataclasses import replace\n"
+        "from robustbench_cls.suites.imagenet_c import SUITE\n"
+        "MINE = replace(SUITE, name='mine')\n"
+    )
+    assert load_file(tmp_path / "mine.py", Suite, "suite").name == "mine"
