@@ -21,7 +21,9 @@ README = (ROOT / "README.md").read_text()
 SMALLER = {
     "train": "--set epochs=1 --set batch_size=4 --set input_size=32 --workers 0",
     "eval": "--limit 2 --workers 0",
-    "data": "--train 2 --val 1",
+    "data shapes": "--train 2 --val 1",
+    "data corrupt": "--limit 2 --corruptions contrast",
+    "bench": "--photos 1 --size 40 --repeats 1 --corruptions contrast",
 }
 """Added to a command so that it ends soon; the last value given counts."""
 
@@ -63,7 +65,7 @@ def test_every_other_command_runs(sandbox: Path) -> None:
     for line in others:
         words = shlex.split(line)
         assert words[0] == "robust", line
-        more = shlex.split(SMALLER.get(words[1], ""))
+        more = shlex.split(SMALLER.get(words[1], SMALLER.get(" ".join(words[1:3]), "")))
         command = [sys.executable, "-m", "robustbench_cls.cli.main", *words[1:], *more]
         result = subprocess.run(command, cwd=sandbox, capture_output=True, text=True)
         assert result.returncode == 0, f"{line}\n{result.stdout}\n{result.stderr}"
