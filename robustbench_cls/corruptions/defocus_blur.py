@@ -50,6 +50,8 @@ class Disk(NamedTuple):
 
     reach_K: Int32Array
     """How far the column at distance k from the centre reaches up and down."""
+    own_K: Int32Array
+    """The first column of the same reach: they share their sums."""
     weights: Float32Array
     """Of a value; of the centre and each neighbour in softening; of the runs at the edge, and the values outside."""
 
@@ -68,9 +70,15 @@ def render(image_HW3: UInt8Image, severity: int) -> UInt8Image:
     padded_PV = scratch("defocus_padded", (height + 2 * margin, wide + 6 * margin), np.uint16)
     _pad(image_HW3.reshape(height, -1), _mirror(height, margin), _mirror(width, margin), padded_PV)
     across_QV = scratch("defocus_across", (height + 2, width * 3), np.float32)
-    _sum(padded_PV, disk.reach_K, disk.weights, across_QV)
+    length = padded_PV.shape[1]
+    columns_KV = np.zeros((disk.reach_K.size, length), np.uint16)
+    nothing_V, both_V = np.zeros(length, np.uint16), np.empty(length, np.uint16)
+    sums_2V, values_V = np.empty((2, wide), np.uint16), np.empty(wide, np.float32)
+    _sum(padded_PV, disk.reach_K, disk.own_K, disk.weights, columns_KV, nothing_V, sums_2V, values_V, across_QV)
     blurred = np.empty_like(image_HW3, order="C")
-    _soften(padded_PV, across_QV, disk.reach_K, disk.weights, blurred.reshape(height, -1))
+    soft_V = np.empty(width * 3, np.float32)
+    blurred_HV = blurred.reshape(height, -1)
+    _soften(padded_PV, across_QV, disk.reach_K, disk.weights, both_V, nothing_V, sums_2V, values_V, soft_V, blurred_HV)
     return blurred
 
 
@@ -87,7 +95,8 @@ def _disk(severity: int) -> Disk:
         run, next_run = 2 * reach_K[radius - 1] + 1, 2 * reach_K[radius - 2] + 1
         edge, outside = near + far * float(next_run / run), near
     weights = (1 / area, centre - 6 * far, near + 4 * far, edge / area, -outside / area)  # as wide as before
-    return Disk(reach_K, np.array(weights, np.float32))
+    own_K = np.array([list(reach_K).index(reach) for reach in reach_K], np.int32)
+    return Disk(reach_K, own_K, np.array(weights, np.float32))
 
 
 @cache
@@ -157,18 +166,20 @@ def _spread(values_V: Float32Array, centre: np.float32, near: np.float32, sum_V:
 
 
 @kernel
-def _sum(padded_PV: UInt16Array, reach_K: Int32Array, weights: Float32Array, across_QV: Float32Array) -> None:
+def _sum(
+    padded_PV: UInt16Array,
+    reach_K: Int32Array,
+    own_K: Int32Array,
+    weights: Float32Array,
+    columns_KV: UInt16Array,
+    nothing_V: UInt16Array,
+    sums_2V: UInt16Array,
+    values_V: Float32Array,
+    across_QV: Float32Array,
+) -> None:
     """For each row from -1 to the image's height: the mean over the disk, softened across."""
     radius = reach_K.size - 1
-    margin, length, wide = radius + 2, across_QV.shape[1], padded_PV.shape[1] - 6 * (radius + 2)
-    columns_KV = np.zeros((radius + 1, padded_PV.shape[1]), np.uint16)
-    nothing_V = np.zeros(padded_PV.shape[1], np.uint16)
-    sums_2V, values_V = np.empty((2, wide), np.uint16), np.empty(wide, np.float32)
-    own_K = np.zeros(radius + 1, np.int32)  # columns of the same reach share their sums
-    before = 0
-    for k in range(1, radius + 1):
-        own_K[k] = own_K[k - 1] if reach_K[k] == reach_K[k - 1] else k
-        before = own_K[k - 1]
+    margin, length, before = radius + 2, across_QV.shape[1], own_K[radius - 1]
     for k in range(radius + 1):  # as for row -2
         for y in range(margin - 2 - reach_K[k], margin - 1 + reach_K[k]):
             _exchange(padded_PV[y], nothing_V, columns_KV[k])
@@ -207,15 +218,21 @@ def _sum(padded_PV: UInt16Array, reach_K: Int32Array, weights: Float32Array, acr
 
 @kernel
 def _soften(
-    padded_PV: UInt16Array, across_QV: Float32Array, reach_K: Int32Array, weights: Float32Array, blurred_HV: UInt8Image
+    padded_PV: UInt16Array,
+    across_QV: Float32Array,
+    reach_K: Int32Array,
+    weights: Float32Array,
+    both_V: UInt16Array,
+    nothing_V: UInt16Array,
+    sums_2V: UInt16Array,
+    values_V: Float32Array,
+    soft_V: Float32Array,
+    blurred_HV: UInt8Image,
 ) -> None:
     """Softens down, adds what softening leaves at the upper and lower edge of the array, and rounds down."""
     radius = reach_K.size - 1
-    margin, length, wide = radius + 2, blurred_HV.shape[1], padded_PV.shape[1] - 6 * (radius + 2)
+    margin, length = radius + 2, blurred_HV.shape[1]
     centre, near, reach = weights[1], weights[2], reach_K[radius - 1]
-    both_V, nothing_V = np.empty(padded_PV.shape[1], np.uint16), np.zeros(padded_PV.shape[1], np.uint16)
-    sums_2V, values_V = np.empty((2, wide), np.uint16), np.empty(wide, np.float32)
-    soft_V = np.empty(length, np.float32)
     for y in range(blurred_HV.shape[0]):
         above_V, middle_V, below_V = across_QV[y], across_QV[y + 1], across_QV[y + 2]
         for x in range(length):

@@ -20,7 +20,7 @@ Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `elastic_transform` of 
 Simard, Steinkraus and Platt 2003, doi:10.1109/ICDAR.2003.1227801.
 """
 
-from functools import cache
+from functools import lru_cache
 from math import exp
 from typing import NamedTuple
 
@@ -166,7 +166,9 @@ def _packed(image_HW3: UInt8Image) -> UInt64Array:
 def _sampled(packed: UInt64Array, places_2HW: Float32Array, margin: float) -> Float32Array:
     """Channels 3HW in levels, at places (x, y), mirrored at `margin` pixels outside the outermost pixels' centres."""
     channels_3HW = np.empty((3, *places_2HW.shape[1:]), np.float32)
-    _sample(packed, places_2HW, np.float32(margin), channels_3HW)
+    width = places_2HW.shape[2]
+    row = np.empty(width, np.int32), np.empty((2, width), np.float32), np.empty((4, width), np.uint64)
+    _sample(packed, places_2HW, np.float32(margin), *row, channels_3HW)
     return channels_3HW
 
 
@@ -205,7 +207,7 @@ def _product(left: Banded, right: Banded) -> Float32Array:
     return product
 
 
-@cache
+@lru_cache(maxsize=32)
 def _gaussian(size: int, sigma: float, step: int, transposed: bool) -> Banded:
     """The matrix of a Gaussian filter whose results are wanted at places 0, step, 2 step ... up to the last one."""
     reach = int(TRUNCATE * sigma + 0.5)
@@ -220,7 +222,7 @@ def _gaussian(size: int, sigma: float, step: int, transposed: bool) -> Banded:
     return _banded(matrix, transposed)
 
 
-@cache
+@lru_cache(maxsize=32)
 def _between(size: int, step: int, transposed: bool) -> Banded:
     """The matrix that interpolates from the places of `_gaussian` to all."""
     matrix = np.zeros((size, -(-(size - 1) // step) + 1))
@@ -267,7 +269,8 @@ def _multiply(
 ) -> None:
     for y in range(left.shape[0]):
         sums = product[y]
-        sums[:] = np.float32(0)
+        for x in range(sums.size):
+            sums[x] = np.float32(0)
         for block in range(first_block[y], last_block[y]):
             i, begin, end = block * BLOCK, first_column[block], last_column[block]
             _add_rows(
@@ -363,15 +366,22 @@ def _pack_planes(channels_3HW: Float32Array, packed: UInt64Array) -> None:
 
 
 @kernel
-def _sample(packed: UInt64Array, places_2HW: Float32Array, margin: np.float32, channels_3HW: Float32Array) -> None:
+def _sample(
+    packed: UInt64Array,
+    places_2HW: Float32Array,
+    margin: np.float32,
+    index_W: Int32Array,
+    weight_2W: Float32Array,
+    corners_4W: UInt64Array,
+    channels_3HW: Float32Array,
+) -> None:
     _, height, width = places_2HW.shape
     packed_N = packed.reshape(-1)
     pitch = packed.shape[1]
     right_N, below_N, both_N = packed_N[1:], packed_N[pitch:], packed_N[pitch + 1 :]
-    index_W, weight_2W = np.empty(width, np.int32), np.empty((2, width), np.float32)
-    corners_4W = np.empty((4, width), np.uint64)
     for y in range(height):
-        index_W[:] = np.int32(0)
+        for x in range(width):
+            index_W[x] = np.int32(0)
         _fold(places_2HW[0, y], np.float32(pitch - 2), margin, np.int32(1), index_W, weight_2W[0])
         _fold(places_2HW[1, y], np.float32(packed.shape[0] - 2), margin, np.int32(pitch), index_W, weight_2W[1])
         for x in range(width):

@@ -36,7 +36,8 @@ def smooth(values_HWC: Float32Array, sigma: float, mode: Mode = "nearest", trunc
     reach = taps.size - 1
     places_P, outside_2R = _places(-reach, height + reach, height, mode), _outside(width, reach, channels, mode)
     smooth_HWC = np.empty(values_HWC.shape, np.float32)
-    _smooth(values_HWC.reshape(height, -1), places_P, 1, taps, outside_2R, taps, smooth_HWC.reshape(height, -1))
+    pad = _row(width * channels, outside_2R)
+    _smooth(values_HWC.reshape(height, -1), places_P, 1, taps, outside_2R, taps, pad, smooth_HWC.reshape(height, -1))
     return smooth_HWC
 
 
@@ -48,10 +49,11 @@ def blur(image_HW3: UInt8Image, sigma: float) -> UInt8Image:
     step = max(1, int(sigma * 3 / 4))
     taps = _taps(sigma, 4.0)
     outside_2R = _outside(width, taps.size - 1, 3, "nearest")
+    pad = _row(width * 3, outside_2R)
     if step == 1:
         smooth_HV = scratch("blur_smooth", (height, width * 3), np.float32)
         places_P = _places(1 - taps.size, height + taps.size - 1, height, "nearest")
-        _smooth(values_HV, places_P, 1, taps, outside_2R, taps, smooth_HV)
+        _smooth(values_HV, places_P, 1, taps, outside_2R, taps, pad, smooth_HV)
     else:
         half = _taps(sigma / sqrt(2), 4.0)
         first_H, weights_HT = _between(height, step, sigma / sqrt(2))
@@ -59,12 +61,17 @@ def blur(image_HW3: UInt8Image, sigma: float) -> UInt8Image:
         start = -before * step
         places_P = _places(start - half.size + 1, start + (count - 1) * step + half.size, height, "nearest")
         few_JV = scratch("blur_smooth", (count, width * 3), np.float32)
-        _smooth(values_HV, places_P, step, half, outside_2R, taps, few_JV)
+        _smooth(values_HV, places_P, step, half, outside_2R, taps, pad, few_JV)
         smooth_HV = values_HV  # no longer needed, and in the cache
         _interpolate(few_JV, first_H + np.int32(before), weights_HT, smooth_HV)
     blurred = np.empty_like(image_HW3, order="C")
     _lower(smooth_HV.reshape(-1), blurred.reshape(-1))
     return blurred
+
+
+def _row(length: int, outside_2R: Int32Array) -> Float32Array:
+    """Memory for a row and its padding. Allocating inside a kernel would take numba a second more to compile."""
+    return scratch("smooth_row", (length + 2 * outside_2R.shape[1],), np.float32)
 
 
 @cache
@@ -152,13 +159,13 @@ def _smooth(
     taps_down: Float32Array,
     outside_2R: Int32Array,
     taps_across: Float32Array,
+    pad: Float32Array,
     smooth_JV: Float32Array,
 ) -> None:
     """Row j of the result is around place j * step + the reach of taps_down."""
     reach, across = taps_down.size - 1, taps_across.size - 1
     margin, length = outside_2R.shape[1], values_HV.shape[1]
     d = margin // across
-    pad = np.empty(length + 2 * margin, np.float32)
     middle = pad[margin : margin + length]
     for j in range(smooth_JV.shape[0]):
         at_K, smooth_V = places_P[j * step :], smooth_JV[j]

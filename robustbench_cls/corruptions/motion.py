@@ -100,7 +100,8 @@ def blur(picture: Picture, along: Taps, before_floor: float) -> UInt8Image:
     starts_T = (along.columns_T + left) * values_HWC.shape[2]
     blurred = np.empty(picture.shape, np.uint8)
     padded_HV, blurred_HV = padded_HPC.reshape(height, -1), blurred.reshape(height, -1)
-    _sum(padded_HV, along.rows_T, starts_T, along.weights_T, before_floor, blurred_HV)
+    sums_V = np.empty(blurred_HV.shape[1], along.weights_T.dtype)
+    _sum(padded_HV, along.rows_T, starts_T, along.weights_T, before_floor, sums_V, blurred_HV)
     return blurred
 
 
@@ -111,12 +112,13 @@ def _sum(
     starts_T: Int64Array,
     weights_T: FloatArray,
     before_floor: float,
+    sums_V: FloatArray,
     blurred_HV: UInt8Image,
 ) -> None:
     height, size = blurred_HV.shape
-    sums_V = np.empty(size, weights_T.dtype)
     for y in range(height):
-        sums_V[:] = before_floor
+        for i in range(size):
+            sums_V[i] = before_floor
         for t in range(0, rows_T.size, 4):
             a_V = padded_HV[min(max(y + rows_T[t], 0), height - 1), starts_T[t] : starts_T[t] + size]
             b_V = padded_HV[min(max(y + rows_T[t + 1], 0), height - 1), starts_T[t + 1] : starts_T[t + 1] + size]
