@@ -13,8 +13,7 @@ import numpy as np
 
 from robustbench_cls.core.corruption import Corruption, UInt8Image
 from robustbench_cls.core.keys import Key
-from robustbench_cls.corruptions.kernel import kernel
-from robustbench_cls.corruptions.streams import Float32Array
+from robustbench_cls.corruptions.kernel import Float32Array, kernel
 
 ADDED = (0.1, 0.2, 0.3, 0.4, 0.5)
 """What is added to the value in HSV, by severity; 1 is white."""

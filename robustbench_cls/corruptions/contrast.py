@@ -11,8 +11,7 @@ import numpy as np
 
 from robustbench_cls.core.corruption import Corruption, UInt8Image
 from robustbench_cls.core.keys import Key
-from robustbench_cls.corruptions.kernel import kernel
-from robustbench_cls.corruptions.streams import Float32Array, Int32Array
+from robustbench_cls.corruptions.kernel import Float32Array, Int32Array, kernel
 
 SHARE = ((2, 5), (3, 10), (1, 5), (1, 10), (1, 20))
 """What is left of the distance from the mean, as a fraction, by severity."""

@@ -13,16 +13,14 @@ Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `defocus_blur` of hendr
 
 from functools import cache
 from math import exp, isqrt
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from robustbench_cls.core.corruption import Corruption, UInt8Image
 from robustbench_cls.core.keys import Key
-from robustbench_cls.corruptions.kernel import kernel
+from robustbench_cls.corruptions.kernel import Float32Array, Int32Array, UInt16Array, kernel
 from robustbench_cls.corruptions.scratch import scratch
-from robustbench_cls.corruptions.streams import Float32Array, UInt16Array
 
 RADIUS = (3, 4, 6, 8, 10)
 """Radius of the disk by severity, in pixels."""
@@ -41,8 +39,6 @@ LANES = 64
 
 TIE = 2.0**-13
 """Taken away before rounding down: the sums there lie just under a whole number where they should be one."""
-
-Int32Array: TypeAlias = npt.NDArray[np.int32]
 
 
 class Disk(NamedTuple):

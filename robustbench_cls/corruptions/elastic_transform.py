@@ -30,8 +30,8 @@ import numpy.typing as npt
 from robustbench_cls.core.corruption import Corruption, UInt8Image
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions.gaussian import smooth
-from robustbench_cls.corruptions.kernel import kernel
-from robustbench_cls.corruptions.streams import Float32Array, Int32Array, UInt16Array, UInt64Array, fraction, uniform16
+from robustbench_cls.corruptions.kernel import Float32Array, Int32Array, UInt16Array, UInt64Array, kernel
+from robustbench_cls.corruptions.streams import fraction, uniform16
 
 HEIGHT = (488.0, 488.0, 12.2, 17.08, 29.28)
 """Factor of the smoothed field in pixels, by severity, at 224 px."""

@@ -18,8 +18,8 @@ import numpy as np
 
 from robustbench_cls.core.corruption import Corruption, UInt8Image
 from robustbench_cls.core.keys import Key
-from robustbench_cls.corruptions.kernel import kernel
-from robustbench_cls.corruptions.streams import Float32Array, UInt16Array, uniform16
+from robustbench_cls.corruptions.kernel import Float32Array, UInt16Array, kernel
+from robustbench_cls.corruptions.streams import uniform16
 
 THICKNESS = (1.5, 2.0, 2.5, 2.5, 3.0)
 """Height of the fractal by severity, where 1 is white."""

@@ -22,12 +22,12 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from robustbench_cls.core.corruption import Corruption, UInt8Image
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.keys import Key
-from robustbench_cls.corruptions.kernel import kernel
+from robustbench_cls.corruptions.kernel import Float64Array, Int64Array, kernel
+from robustbench_cls.corruptions.opencv import opencv
 from robustbench_cls.corruptions.streams import integer
 
 IMAGE = (1.0, 0.8, 0.7, 0.65, 0.6)
@@ -43,8 +43,6 @@ ENLARGEMENT = 1.1
 """Of the photos in the package, and of those that are too small for an image."""
 
 Size: TypeAlias = tuple[int, int]
-Int64Array: TypeAlias = npt.NDArray[np.int64]
-Float64Array: TypeAlias = npt.NDArray[np.float64]
 
 
 def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
@@ -108,10 +106,8 @@ def _frosted(image_HW3: UInt8Image, severity: int, photo: int, size: Size, top: 
 @cache
 def _photo(number: int) -> UInt8Image:
     """RGB, read once."""
-    import cv2
-
     path = _folder() / PHOTOS[number]
-    photo_bgr = cv2.imread(str(path)) if path.is_file() else None
+    photo_bgr = opencv().imread(str(path)) if path.is_file() else None
     if photo_bgr is None:
         raise UserError(
             f"frost needs the photo {path}, which is missing or damaged.\n"

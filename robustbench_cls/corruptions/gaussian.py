@@ -14,14 +14,11 @@ from math import exp, sqrt
 from typing import Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from robustbench_cls.core.corruption import UInt8Image
-from robustbench_cls.corruptions.kernel import kernel
+from robustbench_cls.corruptions.kernel import Float32Array, Int32Array, kernel
 from robustbench_cls.corruptions.scratch import scratch
-from robustbench_cls.corruptions.streams import Float32Array
 
-Int32Array: TypeAlias = npt.NDArray[np.int32]
 Mode: TypeAlias = Literal["nearest", "reflect"]
 """What lies outside: the edge value (`nearest`), or the image mirrored with its edge value twice (`reflect`)."""
 

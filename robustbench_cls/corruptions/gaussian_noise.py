@@ -12,8 +12,8 @@ import numpy as np
 
 from robustbench_cls.core.corruption import Corruption, UInt8Image
 from robustbench_cls.core.keys import Key
-from robustbench_cls.corruptions.kernel import kernel
-from robustbench_cls.corruptions.streams import Float32Array, normals
+from robustbench_cls.corruptions.kernel import Float32Array, kernel
+from robustbench_cls.corruptions.streams import normals
 
 SIGMA = (0.08, 0.12, 0.18, 0.26, 0.38)
 """Standard deviation by severity, as a fraction of the range 0..255."""

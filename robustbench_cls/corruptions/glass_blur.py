@@ -13,17 +13,14 @@ With n = 2 d: dx = (n u >> 16) - d, dy = (n (n u mod 65536) >> 16) - d; probabil
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `glass_blur` of hendrycks/robustness.
 """
 
-from typing import TypeAlias
-
 import numpy as np
-import numpy.typing as npt
 
 from robustbench_cls.core.corruption import Corruption, UInt8Image
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions.gaussian import blur
-from robustbench_cls.corruptions.kernel import kernel
+from robustbench_cls.corruptions.kernel import Int8Array, Int32Array, UInt16Array, UInt32Array, kernel
 from robustbench_cls.corruptions.scratch import scratch
-from robustbench_cls.corruptions.streams import UInt16Array, UInt32Array, uniform16
+from robustbench_cls.corruptions.streams import uniform16
 
 SIGMA = (0.7, 0.9, 1, 1.1, 1.5)
 """Standard deviation of both blurs by severity, in pixels."""
@@ -33,9 +30,6 @@ REACH = (1, 2, 2, 3, 4)
 
 ROUNDS = (2, 1, 3, 2, 2)
 """How often each pixel changes, by severity."""
-
-Int8Array: TypeAlias = npt.NDArray[np.int8]
-Int32Array: TypeAlias = npt.NDArray[np.int32]
 
 
 def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:

@@ -13,8 +13,8 @@ import numpy as np
 
 from robustbench_cls.core.corruption import Corruption, UInt8Image
 from robustbench_cls.core.keys import Key
-from robustbench_cls.corruptions.kernel import kernel
-from robustbench_cls.corruptions.streams import UInt16Array, uniform16
+from robustbench_cls.corruptions.kernel import UInt16Array, kernel
+from robustbench_cls.corruptions.streams import uniform16
 
 AMOUNT = (0.03, 0.06, 0.09, 0.17, 0.27)
 """Share of the values that are replaced, by severity."""

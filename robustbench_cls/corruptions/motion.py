@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from robustbench_cls.core.corruption import UInt8Image
-from robustbench_cls.corruptions.kernel import kernel
+from robustbench_cls.corruptions.kernel import Int64Array, kernel
 
 NEGLIGIBLE = 1 / 65536
 """Weight of the last taps that are not computed."""
@@ -30,7 +30,6 @@ DOWN = 0.0
 NEAREST = 0.5
 """Added before rounding down, to round to the nearest level."""
 
-Int64Array: TypeAlias = npt.NDArray[np.int64]
 FloatArray: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 Picture: TypeAlias = UInt8Image | FloatArray
 

@@ -18,8 +18,7 @@ import numpy as np
 
 from robustbench_cls.core.corruption import Corruption, UInt8Image
 from robustbench_cls.core.keys import Key
-from robustbench_cls.corruptions.kernel import kernel
-from robustbench_cls.corruptions.streams import Float32Array, UInt16Array
+from robustbench_cls.corruptions.kernel import Float32Array, UInt16Array, kernel
 
 CHANGE = ((0.3, 0.0), (0.1, 0.0), (2.0, 0.0), (5.0, 0.1), (20.0, 0.2))
 """Factor of the saturation, and what is added to it, by severity."""

@@ -18,8 +18,8 @@ import numpy as np
 
 from robustbench_cls.core.corruption import Corruption, UInt8Image
 from robustbench_cls.core.keys import Key
-from robustbench_cls.corruptions.kernel import kernel
-from robustbench_cls.corruptions.streams import UInt16Array, UInt32Array, uniform16
+from robustbench_cls.corruptions.kernel import UInt16Array, UInt32Array, kernel
+from robustbench_cls.corruptions.streams import uniform16
 
 PHOTONS = (60, 25, 12, 5, 3)
 """Mean count of a white value, by severity."""

@@ -24,9 +24,9 @@ import numpy as np
 
 from robustbench_cls.core.corruption import Corruption, UInt8Image
 from robustbench_cls.core.keys import Key
-from robustbench_cls.corruptions.kernel import kernel
-from robustbench_cls.corruptions.motion import AS_IMAGEMAGICK, NEAREST, Int64Array, blur, taps, taps_of_package
-from robustbench_cls.corruptions.streams import Float32Array, fraction, normals
+from robustbench_cls.corruptions.kernel import Float32Array, Int64Array, kernel
+from robustbench_cls.corruptions.motion import AS_IMAGEMAGICK, NEAREST, blur, taps, taps_of_package
+from robustbench_cls.corruptions.streams import fraction, normals
 
 MEAN = (0.1, 0.2, 0.55, 0.55, 0.55)
 """Mean of the noise by severity; 1 is white."""

@@ -20,8 +20,8 @@ import numpy.typing as npt
 from robustbench_cls.core.corruption import Corruption, UInt8Image
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions.gaussian import smooth
-from robustbench_cls.corruptions.kernel import kernel
-from robustbench_cls.corruptions.streams import Float32Array, Int32Array, normals
+from robustbench_cls.corruptions.kernel import Float32Array, Int32Array, kernel
+from robustbench_cls.corruptions.streams import normals
 
 MEAN = (0.65, 0.65, 0.65, 0.65, 0.67)
 """Mean of the noise by severity."""

@@ -12,8 +12,8 @@ import numpy as np
 
 from robustbench_cls.core.corruption import Corruption, UInt8Image
 from robustbench_cls.core.keys import Key
-from robustbench_cls.corruptions.kernel import kernel
-from robustbench_cls.corruptions.streams import Float32Array, normals
+from robustbench_cls.corruptions.kernel import Float32Array, kernel
+from robustbench_cls.corruptions.streams import normals
 
 SIGMA = (0.15, 0.2, 0.35, 0.45, 0.6)
 """Standard deviation by severity, as a fraction of the value."""

@@ -19,20 +19,11 @@ Source: Steele, Lea and Flood 2014, Fast splittable pseudorandom number generato
 
 from functools import cache
 from statistics import NormalDist
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from robustbench_cls.core.keys import Key
-from robustbench_cls.corruptions.kernel import kernel
-
-Int16Array: TypeAlias = npt.NDArray[np.int16]
-UInt16Array: TypeAlias = npt.NDArray[np.uint16]
-UInt32Array: TypeAlias = npt.NDArray[np.uint32]
-UInt64Array: TypeAlias = npt.NDArray[np.uint64]
-Float32Array: TypeAlias = npt.NDArray[np.float32]
-Int32Array: TypeAlias = npt.NDArray[np.int32]
+from robustbench_cls.corruptions.kernel import Float32Array, UInt16Array, UInt64Array, kernel
 
 GAMMA = 0x9E3779B97F4A7C15
 MIX_1 = 0xBF58476D1CE4E5B9

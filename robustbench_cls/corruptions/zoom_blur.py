@@ -19,8 +19,7 @@ import numpy.typing as npt
 
 from robustbench_cls.core.corruption import Corruption, UInt8Image
 from robustbench_cls.core.keys import Key
-from robustbench_cls.corruptions.kernel import kernel
-from robustbench_cls.corruptions.streams import Int16Array, Int32Array, UInt16Array, UInt64Array
+from robustbench_cls.corruptions.kernel import Int16Array, Int32Array, UInt16Array, UInt64Array, kernel
 
 ZOOMS = ((1.11, 0.01), (1.16, 0.01), (1.21, 0.02), (1.26, 0.02), (1.31, 0.03))
 """End (left out, but for a rounding error) and step of the zoom factors, which start at 1, by severity."""
