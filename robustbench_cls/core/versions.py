@@ -8,6 +8,7 @@ LIBRARIES = (
     "torchvision",
     "timm",
     "numpy",
+    "numba",
     "pillow",
     "opencv-python",
     "imagecorruptions-imaug",
