@@ -7,18 +7,19 @@ from pathlib import Path
 
 import click
 
-from robustbench_cls.core.corruption import VARIANTS, Variant
+from robustbench_cls.core.corruption import IMAGENET_C, VARIANTS, Variant
+from robustbench_cls.core.errors import UserError
 
 PATH = click.Path(path_type=Path)
 
 
 @click.group()
 def command() -> None:
-    """Make data sets."""
+    """Make data sets, and pictures of what is done to them."""
 
 
 @command.command(epilog="Example: robust data shapes --out datasets/shapes")
-@click.option("--out", type=PATH, required=True, help="The data set's root; must not exist yet.")
+@click.option("--out", type=PATH, required=True, help="The data set's root, a new folder.")
 @click.option("--train", default=300, show_default=True, help="Training images a class.")
 @click.option("--val", default=50, show_default=True, help="Validation images a class.")
 @click.option("--seed", default=0, show_default=True)
@@ -35,12 +36,18 @@ def shapes(out: Path, train: int, val: int, seed: int) -> None:
 @command.command(epilog="Example: robust data corrupt --data datasets/imagenet/val --out datasets/imagenet-c")
 @click.option("--data", type=PATH, required=True, help="Root with val/ (folders or parquet), or one split's folder.")
 @click.option("--out", type=PATH, required=True, help="The new tree: <corruption>/<severity>/<class>/<image>.")
-@click.option("--corruptions", help="Only these, separated by commas; see robust list corruptions.")
+@click.option("--corruptions", help="Some, separated by commas. Default: all 19; see robust list corruptions.")
 @click.option("--resize", default=256, show_default=True, type=click.IntRange(0), help="Shorter side in px; 0: as is.")
 @click.option("--crop", default=224, show_default=True, type=click.IntRange(0), help="Centre square in px; 0: all.")
 @click.option("--limit", default=0, type=click.IntRange(0), help="Images, drawn by key. Default: all.")
 @click.option("--seed", default=0, show_default=True)
-@click.option("--variant", default="published", show_default=True, type=click.Choice(VARIANTS))
+@click.option(
+    "--variant",
+    default="published",
+    show_default=True,
+    type=click.Choice(VARIANTS),
+    help="As the code behind the published files, or as the package.",
+)
 @click.option("--jobs", type=click.IntRange(1), help="Threads. Default: one a core.")
 def corrupt(
     data: Path,
@@ -53,7 +60,11 @@ def corrupt(
     variant: Variant,
     jobs: int | None,
 ) -> None:
-    """Write an ImageNet-C of your images: the published layout, JPEG quality 85; started again, it goes on."""
+    """Write an ImageNet-C of your images to disk.
+
+    Layout and JPEG quality 85 as published; names of other files get .JPEG behind them. Images are cut as ImageNet's
+    unless --resize 0 --crop 0 leaves them as they are. Started again, it goes on.
+    """
     from robustbench_cls.cli.output import listed
     from robustbench_cls.core.progress import progress_bar
     from robustbench_cls.corruptions.engine import named_corruptions
@@ -68,12 +79,14 @@ def corrupt(
         write_corrupted_tree(
             data, out, chosen, TreeOptions(resize, crop, limit, seed, variant), jobs=jobs, progress=bar
         )
-    click.echo(f"\nNext: robust eval --suite imagenet-c --data {shlex.quote(str(out))} CHECKPOINT")
+    suite = "imagenet-c" if variant == "published" else "imagenet-c-imagecorruptions"
+    if set(IMAGENET_C) <= {corruption.name for corruption in chosen}:
+        click.echo(f"\nNext: robust eval --suite {suite} --data {shlex.quote(str(out))} CHECKPOINT")
 
 
 @command.command(epilog="Example: robust data gallery --photo cat.jpg --out gallery.jpg")
 @click.option("--photo", type=PATH, help="Any image. Default: a cat.")
-@click.option("--out", type=PATH, required=True, help="The picture, a JPEG file.")
+@click.option("--out", type=PATH, required=True, help="The picture, .jpg or .png.")
 @click.option("--side", default=96, show_default=True, help="Width of each small picture in px.")
 @click.option("--seed", default=0, show_default=True)
 def gallery(photo: Path | None, out: Path, side: int, seed: int) -> None:
@@ -82,7 +95,10 @@ def gallery(photo: Path | None, out: Path, side: int, seed: int) -> None:
     from robustbench_cls.corruptions.gallery import gallery as make
     from robustbench_cls.data.sample_photos import read_photo, sample_photos
 
+    kinds = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
+    if out.suffix.lower() not in kinds:
+        raise UserError(f"The gallery is a .jpg or .png picture; expected such a name, got {out}.")
     page = make(read_photo(photo or sample_photos()[0]), side, seed)
     with atomic(out) as temporary:
-        page.save(temporary, format="JPEG", quality=85)
+        page.save(temporary, format=kinds[out.suffix.lower()], quality=85)
     click.echo(f"Picture: {out}")

@@ -48,4 +48,4 @@ def pairs(texts: "Sequence[str]") -> dict[str, str]:
 
 def listed(text: str | None) -> list[str]:
     """Names separated by commas; none where the option was left out."""
-    return [name.strip() for name in text.split(",") if name.strip()] if text else []
+    return [name.strip() for name in text.split(",")] if text is not None else []

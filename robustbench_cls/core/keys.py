@@ -23,7 +23,7 @@ class Key:
     @classmethod
     def of(cls, *parts: str | int) -> "Key":
         """The key of these parts; `Key.of(1, "a")` and `Key.of("1", "a")` are the same."""
-        text = b"".join(str(part).encode() + b"\0" for part in parts)
+        text = b"".join(str(part).encode(errors="surrogateescape") + b"\0" for part in parts)
         return cls(hashlib.blake2b(text, digest_size=16).digest())
 
     def generator(self) -> np.random.Generator:

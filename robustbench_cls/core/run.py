@@ -66,4 +66,4 @@ def _short(value: object) -> str:
 
 def names_sha256(names: tuple[str, ...]) -> str:
     """A SHA-256 hex digest of names in order."""
-    return hashlib.sha256("\0".join(names).encode()).hexdigest()
+    return hashlib.sha256("\0".join(names).encode(errors="surrogateescape")).hexdigest()

@@ -39,7 +39,7 @@ class Protocol:
 
     In a suite, None stands for the model's own preprocessing; `resolved` fills it in, and a stored run
     has no None left. `resize` and `crop` 0 mean: used as stored. `images` says where the pictures come
-    from: `stored`, `generated:<engine>` or `published`.
+    from: `stored`, `generated:<engine>`, `stored:<engine>` (a tree written here) or `published`.
     """
 
     resize: int | None = None

@@ -11,7 +11,7 @@ At severity 5 softening there has five values a direction; its outer ones, 0.000
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `defocus_blur` of hendrycks/robustness.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 from math import exp, isqrt
 from typing import NamedTuple
 
@@ -95,7 +95,7 @@ def _disk(severity: int) -> Disk:
     return Disk(reach_K, own_K, np.array(weights, np.float32))
 
 
-@cache
+@lru_cache(maxsize=64)
 def _mirror(size: int, margin: int) -> Int32Array:
     """Where the places -margin .. size + margin - 1 lie inside."""
     last = np.int32(size - 1)

@@ -88,8 +88,9 @@ def corrupt_image(
     """
     require_condition(severity, seed)
     require_images(image_HW3, (3,))
-    if not (image_HW3.flags.c_contiguous and image_HW3.flags.writeable):
-        image_HW3 = np.array(image_HW3, order="C")  # for another kind of array, kernels would be compiled again
+    plain = type(image_HW3) is np.ndarray and image_HW3.flags.c_contiguous and image_HW3.flags.writeable
+    if not plain:  # kernels would be compiled again for another kind of array
+        image_HW3 = np.array(image_HW3, order="C")
     key = Key.of("corruption", int(seed), image_id, corruption.name, int(severity))
     apply = corruption.as_package if variant == "imagecorruptions" else None
     return (apply or corruption.apply)(image_HW3, int(severity), key)
@@ -114,8 +115,8 @@ def named_corruptions(names: Sequence[str]) -> list[Corruption]:
 
 
 def engine_version(variant: Variant) -> str:
-    """What computes the corruptions, for the protocol: `engine 1 published`."""
-    return f"engine {VERSION} {variant}"
+    """What computes the corruptions, for the protocol: `engine 1 as published`."""
+    return f"engine {VERSION} as {variant}"
 
 
 def _named(name: str) -> Corruption:
@@ -163,7 +164,8 @@ def _one_id(image_ids: object) -> str:
 def _batch_ids(image_ids: Any, count: int) -> list[str]:
     if image_ids is None:
         return [str(i) for i in range(count)]
-    if isinstance(image_ids, str | int | AbstractSet):  # a text is a sequence too, of letters; a set has no order
+    # a text is a sequence too, of letters; a set has no order, a mapping's ids are its keys or its values
+    if isinstance(image_ids, str | bytes | int | np.integer | AbstractSet | Mapping):
         raise TypeError(f"a batch of {count} images takes a sequence of ids, got {image_ids!r}")
     ids = [_as_id(image_id) for image_id in image_ids]
     if len(ids) != count:

@@ -9,6 +9,9 @@ from robustbench_cls.corruptions.opencv import opencv
 QUALITY = 85
 """The quality at which the published ImageNet-C files were saved."""
 
+LARGEST = 65500
+"""Pixels a side that libjpeg writes."""
+
 
 def jpeg_roundtrip(image_HW3: UInt8Image, quality: int = QUALITY) -> UInt8Image:
     """The image after saving as JPEG (4:2:0) and loading again.
@@ -38,6 +41,8 @@ def jpeg_file(image_HW3: UInt8Image, quality: int = QUALITY) -> UInt8Image:
     if not 1 <= quality <= 100:
         raise ValueError(f"quality must be 1..100, got {quality}")
     require_images(image_HW3, (3,))
+    if max(image_HW3.shape) > LARGEST:
+        raise ValueError(f"JPEG files are at most {LARGEST} px wide and high, got shape {image_HW3.shape}")
     cv2 = opencv()
     bgr_HW3 = cv2.cvtColor(image_HW3, cv2.COLOR_RGB2BGR)
     return cast(UInt8Image, cv2.imencode(".jpg", bgr_HW3, (cv2.IMWRITE_JPEG_QUALITY, int(quality)))[1])

@@ -1,14 +1,18 @@
 """Where a split's images are: below `--data`, or in `datasets/`."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from robustbench_cls.core.corruption import IMAGENET_C
+from robustbench_cls.core.corruption import EXTRA, IMAGENET_C
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.suite import Suite
 from robustbench_cls.data.source import SYNONYMS, ImageSource, open_source, parquet_files
 
 DATASETS = Path("datasets")
+TREE_MANIFEST = "corrupted.json"
+"""What lies in a tree of corrupted images that was written here, and tells how."""
+
 DEFAULT_TRAIN = DATASETS / "imagenet"
 
 
@@ -20,16 +24,47 @@ class SuiteData:
         images: what the suite measures on; for published ImageNet-C the folder of the corruptions.
         reference: clean images of the same classes, or None where there are none.
         published: `images` is a tree `<corruption>/<severity>/<class>` of stored corrupted images.
+        made_by: the engine that wrote such a tree, where it was written here; empty for the published files.
     """
 
     images: tuple[Path, str]
     reference: tuple[Path, str] | None
     published: bool = False
+    made_by: str = ""
 
 
 def is_published_tree(path: Path) -> bool:
     """True for a folder in the layout of the published ImageNet-C."""
-    return any((path / name / "1").is_dir() for name in IMAGENET_C)
+    return any((path / name / "1").is_dir() for name in IMAGENET_C + EXTRA)
+
+
+def _tree(suite: Suite, folder: Path, clean: tuple[Path, str] | None) -> SuiteData:
+    """A tree of corrupted images, and who made it.
+
+    Raises:
+        UserError: it was made here, and is not finished, not the suite's variant, or does not say so readably.
+    """
+    manifest = folder / TREE_MANIFEST
+    if not manifest.exists():
+        if suite.variant != "published":
+            raise UserError(
+                f"Suite '{suite.name}' corrupts clean images; {folder} holds published ones. Use imagenet-c."
+            )
+        return SuiteData((folder, ""), clean, published=True)
+    try:
+        told = json.loads(manifest.read_text(encoding="utf-8"))
+        made_by, variant = f"{told['engine']}, seed {told['seed']}", told["variant"]
+        unfinished = {condition.name for condition in suite.conditions} - set(told["finished"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{manifest} can't be read ({error}). Write the tree again into another folder.") from error
+    if variant != suite.variant:
+        raise UserError(f"{folder} was written as {variant}, and suite '{suite.name}' is as {suite.variant}.")
+    if unfinished:
+        raise UserError(
+            f"{folder} is not finished for {len(unfinished)} corruptions of '{suite.name}', {min(unfinished)} among "
+            "them. Go on with robust data corrupt, or measure the others with a suite file of your own."
+        )
+    return SuiteData((folder, ""), clean, published=True, made_by=made_by)
 
 
 def split_in(root: Path, split: str) -> tuple[Path, str] | None:
@@ -84,9 +119,7 @@ def locate(suite: Suite, data: Path | None) -> SuiteData:
     if not data.is_dir():
         raise UserError(f"There is no folder {data}. Give --data a data set's root or one split's folder.")
     if suite.corrupts and is_published_tree(data):
-        if suite.variant != "published":
-            raise UserError(f"Suite '{suite.name}' corrupts clean images; {data} holds corrupted ones. Use imagenet-c.")
-        return SuiteData((data, ""), None, published=True)
+        return _tree(suite, data, split_in(data.parent, "val"))
     clean = split_in(data, "val") if suite.reference else None
     images = split_in(data, suite.split)
     if images is None and clean is None and not parquet_files(data, "train"):
@@ -103,7 +136,7 @@ def _in_datasets(suite: Suite) -> SuiteData:
     folder = DATASETS / suite.folder
     clean = split_in(DEFAULT_TRAIN, "val") if suite.reference else None
     if suite.corrupts and suite.variant == "published" and is_published_tree(folder):
-        return SuiteData((folder, ""), clean, published=True)
+        return _tree(suite, folder, clean)
     images = split_in(DEFAULT_TRAIN, "val") if suite.corrupts else split_in(folder, "val") or _flat(folder)
     if images is None:
         wanted = DEFAULT_TRAIN / "val" if suite.corrupts else folder

@@ -4,7 +4,7 @@
     OUT/<corruption>/<severity>/<class>/<image>  JPEG quality 85
 
 The files are what `robust eval` would show a model, so measuring on them gives the same numbers; a file that exists
-is whole, and is not made again.
+is whole, and is not made again. Corruptions enter the manifest's list when all of their files are there.
 """
 
 import json
@@ -14,22 +14,21 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-
 from robustbench_cls.core.corruption import MINIMUM_SIDE, SEVERITIES, Corruption, Variant
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.files import atomic, write_json
 from robustbench_cls.core.keys import keyed_subset
+from robustbench_cls.core.run import names_sha256
 from robustbench_cls.core.suite import IMAGENET_224, Protocol
 from robustbench_cls.corruptions.engine import corrupt_image, engine_version
 from robustbench_cls.corruptions.jpeg import QUALITY, jpeg_file
 from robustbench_cls.data.batches import one_opencv_thread
 from robustbench_cls.data.crops import crop
-from robustbench_cls.data.locate import open_split_or_folder
+from robustbench_cls.data.locate import TREE_MANIFEST, open_split_or_folder
 from robustbench_cls.data.source import ImageSource
 
-MANIFEST = "corrupted.json"
 JPEG_SUFFIXES = (".jpg", ".jpeg")
+MOST_JOBS = 256
 
 
 @dataclass(frozen=True)
@@ -62,86 +61,126 @@ def write_corrupted_tree(
 
     Args:
         data: a data set's root with `val/` or parquet, or one folder of class folders.
+        out: not inside `data`.
         jobs: threads; one a core where None.
         progress: given the number of files in all and already there, returns what is called as files are made.
 
     Returns:
-        The number of files in the tree.
+        The number of files of these corruptions.
 
     Raises:
-        UserError: no images, an unreadable one, an image under 32 px, no room, or `out` holds another tree.
+        UserError: no images, an image that is unreadable or under 32 px (all others are written first), no room,
+            or `out` holds another tree.
     """
     if jobs is not None and jobs < 1:
         raise UserError(f"--jobs must be 1 or more, got {jobs}.")
     whole = open_split_or_folder(data)
+    if out.resolve().is_relative_to(Path(whole.path).resolve()):
+        raise UserError(f"{out} lies inside the images, {whole.path}, and would become one of their classes. Move it.")
     source = whole.take(keyed_subset(whole.ids, options.limit, options.seed))
-    _claim(out, source, options)
-    names = [_file_name(image_id) for image_id in source.ids]
+    names = _file_names(source)
+    made_before = _claim(out, source, options)
     folders = [(c, severity, out / c.name / str(severity)) for c in corruptions for severity in SEVERITIES]
     wanted = [[(c, s, folder / name) for c, s, folder in folders] for name in names]
     missing = [[entry for entry in files if not entry[2].exists()] for files in wanted]
     total = len(names) * len(folders)
     advance = progress(total, total - sum(map(len, missing)))
 
-    def make(index: int) -> None:
-        if missing[index]:
-            _write(source, index, missing[index], options)
-            advance(len(missing[index]))
-
-    with one_opencv_thread(), ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
+    def make(index: int) -> UserError | None:
         try:
-            for _ in pool.map(make, range(len(names))):
-                pass
+            _write(source, index, missing[index], options)
+        except UnusableImageError as error:
+            return error
+        advance(len(missing[index]))
+        return None
+
+    with one_opencv_thread(), ThreadPoolExecutor(min(jobs or os.cpu_count() or 1, MOST_JOBS)) as pool:
+        try:
+            unusable = [error for error in pool.map(make, range(len(names))) if error]
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+    if unusable:
+        raise UserError(f"{unusable[0]} {len(unusable)} such images; the files of all others are written.")
+    finished = sorted({*made_before, *(corruption.name for corruption in corruptions)})
+    write_json(out / TREE_MANIFEST, {**_content(source, options), "finished": finished})
     return total
+
+
+class UnusableImageError(UserError):
+    """An image that can't be read, or is too small."""
 
 
 def _write(
     source: ImageSource, index: int, files: Sequence[tuple[Corruption, int, Path]], options: TreeOptions
 ) -> None:
     """Cut one image once, and store it under each condition."""
+    if not files:
+        return
     protocol = Protocol(options.resize, options.crop, IMAGENET_224.interpolation)
-    image_HW3 = crop(source.image(index), protocol)
+    try:
+        image_HW3 = crop(source.image(index), protocol)
+    except UserError as error:
+        raise UnusableImageError(f"{error} Under the same name, so that this tree can be finished.") from error
     if min(image_HW3.shape[:2]) < MINIMUM_SIDE:
-        raise UserError(
+        raise UnusableImageError(
             f"{source.path}/{source.ids[index]} is {image_HW3.shape[1]} x {image_HW3.shape[0]} px after the crop; "
             f"corruptions take at least {MINIMUM_SIDE}. Leave it out, or give a larger --resize and --crop."
         )
     for corruption, severity, path in files:
         corrupted = corrupt_image(image_HW3, corruption, severity, source.ids[index], options.seed, options.variant)
         with atomic(path) as temporary:
-            np.asarray(jpeg_file(corrupted)).tofile(temporary)
+            temporary.write_bytes(jpeg_file(corrupted).tobytes())
 
 
-def _file_name(image_id: str) -> str:
-    """The id as it is for a JPEG, with `.JPEG` after it for other files and rows of a table."""
-    return image_id if Path(image_id).suffix.lower() in JPEG_SUFFIXES else f"{image_id}.JPEG"
+def _file_names(source: ImageSource) -> list[str]:
+    """For each image its place below a condition: `<class>/<name>`, with `.JPEG` after names of other files.
+
+    Raises:
+        UserError: two images would share one.
+    """
+    names: dict[str, str] = {}
+    for label, image_id in zip(source.labels_N, source.ids, strict=True):
+        class_name = source.class_names[label]
+        inside = image_id if image_id.startswith(f"{class_name}/") else f"{class_name}/{Path(image_id).name}"
+        name = inside if Path(inside).suffix.lower() in JPEG_SUFFIXES else f"{inside}.JPEG"
+        if name in names:
+            raise UserError(f"{source.path}: {names[name]} and {image_id} would both be written as {name}. Rename one.")
+        names[name] = image_id
+    return list(names)
 
 
-def _claim(out: Path, source: ImageSource, options: TreeOptions) -> None:
-    """Mark `out` as this tree's.
+def _content(source: ImageSource, options: TreeOptions) -> dict[str, object]:
+    """What makes one tree another."""
+    return {
+        "engine": engine_version(options.variant),
+        "jpeg_quality": QUALITY,
+        "images": len(source),
+        "names_sha256": names_sha256(source.ids),
+        **asdict(options),
+    }
+
+
+def _claim(out: Path, source: ImageSource, options: TreeOptions) -> list[str]:
+    """Mark `out` as this tree's, and give the corruptions finished before.
 
     Raises:
         UserError: it is another's.
     """
-    content = {
-        "engine": engine_version(options.variant),
-        "jpeg_quality": QUALITY,
-        "data_fingerprint": source.fingerprint,
-        **asdict(options),
-    }
-    manifest = out / MANIFEST
-    if not manifest.exists():
-        if out.is_dir() and any(out.iterdir()):
-            raise UserError(f"{out} is not empty and holds no {MANIFEST}. Choose another --out.")
-        write_json(manifest, content)
-        return
+    content = _content(source, options)
+    manifest = out / TREE_MANIFEST
+    entries = [entry for entry in out.iterdir() if not entry.name.startswith(".")] if out.is_dir() else []
+    if not manifest.exists() and entries:
+        raise UserError(f"{out} is not empty and holds no {TREE_MANIFEST}. Choose another --out.")
+    if not manifest.exists() or entries == [manifest]:  # nothing was made yet
+        write_json(manifest, {**content, "finished": []})
+        return []
     try:
         stored = json.loads(manifest.read_text(encoding="utf-8"))
         unlike = [f"{key}: {stored.get(key)} != {value}" for key, value in content.items() if stored.get(key) != value]
-    except (OSError, ValueError, AttributeError) as error:
+        finished = list(stored["finished"])
+    except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
         raise UserError(f"{manifest} can't be read ({error}). Choose another --out, or delete it.") from error
     if unlike:
         raise UserError(f"{out} holds another tree ({'; '.join(unlike)}). Choose another --out, or delete it.")
+    return finished

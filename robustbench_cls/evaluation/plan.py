@@ -72,7 +72,7 @@ def plan(suite: Suite, classifier: Classifier, data: Path | None, limit: int, se
         sources = [select(sources[0])] * len(suite.conditions)
     else:
         sources = [select(source) for source in sources]
-    protocol = _protocol(suite, classifier, found.published)
+    protocol = _protocol(suite, classifier, found)
     if suite.corrupts and not found.published and (protocol.crop or 0) < MINIMUM_SIDE:
         raise UserError(
             f"{suite.name}: images would be corrupted at {protocol.crop} px, the model's input size; that takes at "
@@ -84,7 +84,7 @@ def plan(suite: Suite, classifier: Classifier, data: Path | None, limit: int, se
     ]
     notes = _class_notes(select, sources[0])
     if suite.reference and found.reference:
-        clean = replace(_protocol(suite, classifier, published=False), jpeg_quality=0, images="stored")
+        clean = replace(_protocol(suite, classifier, None), jpeg_quality=0, images="stored")
         parts.insert(0, Part(suite.reference, select(open_source(*found.reference)), clean))
     elif suite.reference:
         notes = (*notes, "no clean val images were found, so no number is relative to them")
@@ -140,11 +140,13 @@ class _Selection:
         return competes.take(keyed_subset(competes.ids, self.limit, self.seed))
 
 
-def _protocol(suite: Suite, classifier: Classifier, published: bool) -> Protocol:
+def _protocol(suite: Suite, classifier: Classifier, found: SuiteData | None) -> Protocol:
+    """How the images that were found are shown; None stands for the clean ones."""
     own = classifier.preprocessing
     protocol = suite.protocol
-    if published:
-        protocol = replace(protocol, images="published", jpeg_quality=QUALITY, resize=0, crop=0)
+    if found and found.published:
+        images = f"stored:{found.made_by}" if found.made_by else "published"
+        protocol = replace(protocol, images=images, jpeg_quality=QUALITY, resize=0, crop=0)
     elif suite.corrupts:
         protocol = replace(protocol, images=f"generated:{engine_version(suite.variant)}", jpeg_quality=QUALITY)
     fixed = set(classifier.class_names) >= set(imagenet_1k())
@@ -156,7 +158,14 @@ def _sources(suite: Suite, found: SuiteData) -> list[ImageSource]:
     path, split = found.images
     if not found.published:
         return [open_source(path, split)]
-    sources = [open_source(path / condition.name / str(condition.severity)) for condition in suite.conditions]
+    folders = [path / condition.name / str(condition.severity) for condition in suite.conditions]
+    lacking = [str(folder) for folder in folders if not folder.is_dir()]
+    if lacking:
+        raise UserError(
+            f"{path} lacks {len(lacking)} of the {len(folders)} conditions of '{suite.name}', {lacking[0]} among them. "
+            "Add them (robust data corrupt), or measure those there with a suite file of your own."
+        )
+    sources = [open_source(folder) for folder in folders]
     for source in sources:
         if source.ids != sources[0].ids:
             raise UserError(

@@ -161,8 +161,8 @@ def test_jpeg_quality_out_of_range_is_named(photo, quality: int, error: type[Exc
 
 
 def test_engine_version_tells_the_variants_apart():
-    assert engine_version("published") == "engine 1 published"
-    assert engine_version("imagecorruptions") == "engine 1 imagecorruptions"
+    assert engine_version("published") == "engine 1 as published"
+    assert engine_version("imagecorruptions") == "engine 1 as imagecorruptions"
 
 
 def test_variants_differ_where_the_package_does(photo):

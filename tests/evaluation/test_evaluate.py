@@ -253,7 +253,7 @@ def test_published_and_generated_are_two_protocols(
     (published,) = evaluate(classifier, FEW, options(tree, tmp_path / "p"))
     (generated,) = evaluate(classifier, FEW, options(imagenet_like, tmp_path / "g"))
     assert (published.identity.protocol.images, published.identity.protocol.resize) == ("published", 0)
-    assert generated.identity.protocol.images.startswith("generated:engine 1 published")
+    assert generated.identity.protocol.images.startswith("generated:engine 1 as published")
     assert published.reference is None
     with pytest.raises(UserError, match="published"):
         evaluate(classifier, FEW, options(tree, tmp_path / "g"))
