@@ -29,10 +29,10 @@ def _figures(measured: Benchmark) -> list[str]:
     found = ", ".join(f"{name} {number}" for name, number in measured.versions.items() if number != "not installed")
     return [
         f"Milliseconds for one image of {measured.size} px in all five severities: sums of medians over "
-        f"{measured.photos} photos, one thread each; 'slowest severity' is ours for one.",
+        f"{measured.photos} photo(s), one thread each; 'slowest severity' is ours for one.",
         f"JPEG quality 85, mean of an image: {jpeg}; {same}.",
-        f"Two threads: {measured.two_threads:.2f} times the throughput of one.",
-        f"First pass over everything after installing: {measured.first_seconds:.1f} s with compilation; "
+        f"Two threads: {measured.two_threads:.2f} times the throughput of one (less where other programs run).",
+        f"First pass over these after installing: {measured.first_seconds:.1f} s with compilation; "
         f"in later processes {measured.cached_seconds:.1f} s.",
         f"Machine: {measured.machine}. {found}",
     ]

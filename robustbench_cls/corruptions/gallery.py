@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 SIZE = 224
 """Side in px at which the photo is corrupted, as ImageNet-C is."""
 
-GAP, LABEL = 4, 132
-"""Pixels between two pictures, and for the names on the left of them."""
+GAP, LABEL, MIDDLE, HEADER = 4, 132, 16, 24
+"""Pixels between two pictures, for the names on the left of them, between the blocks, and for the severities."""
 
 
 def gallery(photo: "Image.Image", side: int = 96, seed: int = 0) -> "Image.Image":
@@ -31,17 +31,21 @@ def gallery(photo: "Image.Image", side: int = 96, seed: int = 0) -> "Image.Image
     if side < MINIMUM_SIDE:
         raise UserError(f"A picture of the gallery must be at least {MINIMUM_SIDE} px wide, got {side}.")
     image_HW3: UInt8Image = np.array(ImageOps.fit(photo.convert("RGB"), (SIZE, SIZE)))
-    corruptions = list(all_corruptions().values())
-    rows = -(-len(corruptions) // 2)
+    names = [*all_corruptions(), "clean"]
+    rows = -(-len(names) // 2)
     block = LABEL + len(SEVERITIES) * (side + GAP)
-    page = Image.new("RGB", (2 * block + GAP, rows * (side + GAP) + GAP), "white")
+    page = Image.new("RGB", (2 * block + MIDDLE, HEADER + rows * (side + GAP)), "white")
     draw = ImageDraw.Draw(page)
     font = ImageFont.load_default(13)
-    for place, corruption in enumerate(corruptions):
-        left, top = place // rows * block + GAP, place % rows * (side + GAP) + GAP
-        draw.text((left, top + side // 2), corruption.name.replace("_", " "), "black", font, anchor="lm")
-        for severity in SEVERITIES:
-            corrupted = corrupt_image(image_HW3, corruption, severity, "gallery", seed)
-            small = Image.fromarray(corrupted).resize((side, side), Image.Resampling.LANCZOS)
-            page.paste(small, (left + LABEL + (severity - 1) * (side + GAP), top))
+    for place, name in enumerate(names):
+        left, top = place // rows * (block + MIDDLE), HEADER + place % rows * (side + GAP)
+        draw.text((left + GAP, top + side // 2), name.replace("_", " "), "black", font, anchor="lm")
+        for severity in SEVERITIES if name != "clean" else (1,):
+            x = left + LABEL + (severity - 1) * (side + GAP)
+            shown = image_HW3
+            if name != "clean":
+                shown = corrupt_image(image_HW3, all_corruptions()[name], severity, "gallery", seed)
+            page.paste(Image.fromarray(shown).resize((side, side), Image.Resampling.LANCZOS), (x, top))
+            if place % rows == 0:
+                draw.text((x + side // 2, HEADER // 2), str(severity), "black", font, anchor="mm")
     return page

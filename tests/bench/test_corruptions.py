@@ -13,8 +13,6 @@ from robustbench_cls.cli.main import robust
 from robustbench_cls.core.corruption import EXTRA, IMAGENET_C
 from robustbench_cls.data.sample_photos import photos
 
-slow = pytest.mark.slow  # compiles the whole engine once more, to time that
-
 
 @pytest.fixture(scope="module")
 def measured() -> dict:
@@ -23,7 +21,6 @@ def measured() -> dict:
     return json.loads(result.stdout)
 
 
-@slow
 def test_every_engine_has_every_severity(measured: dict) -> None:
     rows = {(row["corruption"], row["severity"], row["engine"]) for row in measured["timings"]}
     engines = {"contrast": ["robustbench_cls"], "frost": ["robustbench_cls", "robustbench_cls, published"]}
@@ -33,7 +30,6 @@ def test_every_engine_has_every_severity(measured: dict) -> None:
     assert all(row["milliseconds"] > 0 for row in measured["timings"])
 
 
-@slow
 def test_the_other_figures_are_there(measured: dict) -> None:
     assert measured["jpeg_identical"] is True and measured["jpeg"]["pillow"] > 0
     assert measured["two_threads"] > 0
