@@ -1,7 +1,8 @@
 """How long corrupting takes: this engine against the package it replaces, and others, in one process, a thread each.
 
-Times are medians over photos and repeats, and a condition's candidates take turns on each photo, so that a busy
-machine slows them alike: ratios can be compared between machines, milliseconds only on one.
+Times are medians over photos and repeats. A condition's candidates take turns, a pass over the photos each, so that a
+busy machine slows them alike and none works in the cache that another has just filled: ratios can be compared between
+machines, milliseconds only on one.
 """
 
 import os
@@ -153,9 +154,8 @@ def _medians(candidates: dict[str, Run], images: Sequence[UInt8Image], repeats: 
     for run in candidates.values():
         run(images[0])
     for _ in range(repeats):
-        for image in images:
-            for name, run in candidates.items():
-                found[name].append(_milliseconds(run, image))
+        for name, run in candidates.items():
+            found[name] += [_milliseconds(run, image) for image in images]
     return {name: statistics.median(times) for name, times in found.items()}
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from robustbench_cls.core.corruption import Corruption, UInt8Image
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions.kernel import Float32Array, kernel
+from robustbench_cls.corruptions.scratch import scratch
 
 ADDED = (0.1, 0.2, 0.3, 0.4, 0.5)
 """What is added to the value in HSV, by severity; 1 is white."""
@@ -27,8 +28,8 @@ def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
 def render(image_HW3: UInt8Image, severity: int) -> UInt8Image:
     """The brighter image."""
     pixels = image_HW3.size // 3
-    values_P = np.empty(pixels, np.uint8)
-    ratios_P = np.empty(pixels, np.float32)
+    values_P = scratch("bright_values", (pixels,), np.uint8)
+    ratios_P = scratch("bright_ratios", (pixels,), np.float32)
     bright = np.empty_like(image_HW3)
     _largest(image_HW3.reshape(-1), values_P)
     _look_up(values_P, _ratios(severity), ratios_P)

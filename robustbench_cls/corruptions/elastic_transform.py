@@ -138,7 +138,7 @@ def smoothed(field_HW: Float32Array, sigma_y: float, sigma_x: float) -> Float32A
 def _fields(image_HW3: UInt8Image, key: Key) -> Float32Array:
     height, width, _ = image_HW3.shape
     uniform_2HW = np.empty((2, height, width), np.float32)
-    _spread(uniform16(key, uniform_2HW.shape).reshape(-1), uniform_2HW.reshape(-1))
+    _spread(uniform16(key, uniform_2HW.shape, lasting=False).reshape(-1), uniform_2HW.reshape(-1))
     return uniform_2HW
 
 

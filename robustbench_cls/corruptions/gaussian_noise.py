@@ -21,7 +21,7 @@ SIGMA = (0.08, 0.12, 0.18, 0.26, 0.38)
 
 def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
     """See `Corruption.apply`."""
-    return render(image_HW3, severity, normals(key, image_HW3.shape))
+    return render(image_HW3, severity, normals(key, image_HW3.shape, lasting=False))
 
 
 def render(image_HW3: UInt8Image, severity: int, normal_HW3: Float32Array) -> UInt8Image:

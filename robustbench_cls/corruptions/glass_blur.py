@@ -42,7 +42,7 @@ def offsets(key: Key, height: int, width: int, severity: int) -> Int8Array:
     reach = REACH[severity - 1]
     shape = (ROUNDS[severity - 1], height - 2 * reach, width - 2 * reach)
     offsets_2IRC = np.empty((2, *shape), np.int8)
-    _scale(uniform16(key, shape).reshape(-1), np.uint32(reach), offsets_2IRC.reshape(2, -1))
+    _scale(uniform16(key, shape, lasting=False).reshape(-1), np.uint32(reach), offsets_2IRC.reshape(2, -1))
     return offsets_2IRC
 
 

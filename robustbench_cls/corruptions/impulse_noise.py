@@ -22,7 +22,7 @@ AMOUNT = (0.03, 0.06, 0.09, 0.17, 0.27)
 
 def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
     """See `Corruption.apply`."""
-    return render(image_HW3, severity, uniform16(key, image_HW3.shape))
+    return render(image_HW3, severity, uniform16(key, image_HW3.shape, lasting=False))
 
 
 def render(image_HW3: UInt8Image, severity: int, uniform_HW3: UInt16Array) -> UInt8Image:

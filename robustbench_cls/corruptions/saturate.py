@@ -19,6 +19,7 @@ import numpy as np
 from robustbench_cls.core.corruption import Corruption, UInt8Image
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions.kernel import Float32Array, UInt16Array, kernel
+from robustbench_cls.corruptions.scratch import scratch
 
 CHANGE = ((0.3, 0.0), (0.1, 0.0), (2.0, 0.0), (5.0, 0.1), (20.0, 0.2))
 """Factor of the saturation, and what is added to it, by severity."""
@@ -32,8 +33,8 @@ def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
 def render(image_HW3: UInt8Image, severity: int) -> UInt8Image:
     """The image in other colours."""
     pixels = image_HW3.size // 3
-    places_P = np.empty(pixels, np.uint16)
-    ratios_P = np.empty(pixels, np.float32)
+    places_P = scratch("saturate_places", (pixels,), np.uint16)
+    ratios_P = scratch("saturate_ratios", (pixels,), np.float32)
     saturated = np.empty_like(image_HW3)
     _extremes(image_HW3.reshape(-1), places_P)
     _look_up(places_P, _ratios(severity), ratios_P)

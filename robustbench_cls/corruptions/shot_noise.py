@@ -19,6 +19,7 @@ import numpy as np
 from robustbench_cls.core.corruption import Corruption, UInt8Image
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions.kernel import UInt16Array, UInt32Array, kernel
+from robustbench_cls.corruptions.scratch import scratch
 from robustbench_cls.corruptions.streams import uniform16
 
 PHOTONS = (60, 25, 12, 5, 3)
@@ -27,7 +28,7 @@ PHOTONS = (60, 25, 12, 5, 3)
 
 def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
     """See `Corruption.apply`."""
-    return render(image_HW3, severity, uniform16(key, image_HW3.shape))
+    return render(image_HW3, severity, uniform16(key, image_HW3.shape, lasting=False))
 
 
 def render(image_HW3: UInt8Image, severity: int, uniform_HW3: UInt16Array) -> UInt8Image:
@@ -36,9 +37,9 @@ def render(image_HW3: UInt8Image, severity: int, uniform_HW3: UInt16Array) -> UI
     columns = table.shape[1]
     bits = np.uint16(16 - (columns.bit_length() - 1))
     uniform_N = uniform_HW3.reshape(-1)
-    places_N = np.empty(image_HW3.size, np.uint16)
+    places_N = scratch("shot_places", (image_HW3.size,), np.uint16)
     _place(image_HW3.reshape(-1), uniform_N, np.uint16(columns), bits, places_N)
-    entries_N = np.empty(image_HW3.size, np.uint32)
+    entries_N = scratch("shot_entries", (image_HW3.size,), np.uint32)
     _look_up(places_N, table.reshape(-1), entries_N)
     noisy = np.empty_like(image_HW3)
     _choose(entries_N, uniform_N, np.uint16((1 << bits) - 1), noisy.reshape(-1))

@@ -21,7 +21,7 @@ SIGMA = (0.15, 0.2, 0.35, 0.45, 0.6)
 
 def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
     """See `Corruption.apply`."""
-    return render(image_HW3, severity, normals(key, image_HW3.shape))
+    return render(image_HW3, severity, normals(key, image_HW3.shape, lasting=False))
 
 
 def render(image_HW3: UInt8Image, severity: int, normal_HW3: Float32Array) -> UInt8Image:

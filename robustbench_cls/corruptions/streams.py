@@ -18,12 +18,14 @@ Source: Steele, Lea and Flood 2014, Fast splittable pseudorandom number generato
 """
 
 from functools import cache
+from math import prod
 from statistics import NormalDist
 
 import numpy as np
 
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions.kernel import Float32Array, UInt16Array, UInt64Array, kernel
+from robustbench_cls.corruptions.scratch import scratch
 
 GAMMA = 0x9E3779B97F4A7C15
 MIX_1 = 0xBF58476D1CE4E5B9
@@ -31,18 +33,21 @@ MIX_2 = 0x94D049BB133111EB
 _WORD = (1 << 64) - 1
 
 
-def uniform16(key: Key, shape: tuple[int, ...], stream: int = 0) -> UInt16Array:
-    """Integers of equal probability, 0..65535."""
-    size = int(np.prod(shape))
-    words = np.empty(-(-size // 4), np.uint64)
+def uniform16(key: Key, shape: tuple[int, ...], stream: int = 0, *, lasting: bool = True) -> UInt16Array:
+    """Integers of equal probability, 0..65535.
+
+    `lasting` False: in memory that the thread's next call writes over, for a field that is used up at once.
+    """
+    size = prod(shape)
+    words = np.empty(-(-size // 4), np.uint64) if lasting else scratch("words", (-(-size // 4),), np.uint64)
     _words(np.uint64(_seed(key, stream)), words)
     return words.astype("<u8", copy=False).view("<u2")[:size].reshape(shape)
 
 
-def normals(key: Key, shape: tuple[int, ...], stream: int = 0) -> Float32Array:
-    """Standard normal numbers."""
-    normal = np.empty(shape, np.float32)
-    _look_up(uniform16(key, shape, stream).reshape(-1), _quantiles(), normal.reshape(-1))
+def normals(key: Key, shape: tuple[int, ...], stream: int = 0, *, lasting: bool = True) -> Float32Array:
+    """Standard normal numbers; `lasting` as for `uniform16`."""
+    normal = np.empty(shape, np.float32) if lasting else scratch("normals", shape, np.float32)
+    _look_up(uniform16(key, shape, stream, lasting=False).reshape(-1), _quantiles(), normal.reshape(-1))
     return normal
 
 

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from robustbench_cls.core.corruption import Corruption, UInt8Image
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions.kernel import Int16Array, Int32Array, UInt16Array, UInt64Array, kernel
+from robustbench_cls.corruptions.scratch import scratch
 
 ZOOMS = ((1.11, 0.01), (1.16, 0.01), (1.21, 0.02), (1.26, 0.02), (1.31, 0.03))
 """End (left out, but for a rounding error) and step of the zoom factors, which start at 1, by severity."""
@@ -34,15 +35,15 @@ def render(image_HW3: UInt8Image, severity: int) -> UInt8Image:
     """The image, blurred from its centre outwards."""
     height, width, _ = image_HW3.shape
     layers = _layers(severity, height, width)
-    pairs_HW = np.empty((height, width), np.uint64)
-    sums_HW = np.empty((height, width), np.uint64)
+    pairs_HW = scratch("zoom_pairs", (height, width), np.uint64)
+    sums_HW = scratch("zoom_sums", (height, width), np.uint64)
     _pair(image_HW3.reshape(height, -1), _starts(severity), pairs_HW, sums_HW)
     sums_HV = sums_HW.view(np.uint16)
     _add_layers(
         pairs_HW,
         *layers,
-        np.empty((height, width), np.uint64),
-        np.empty((height, 4 * width), np.int16),
+        scratch("zoom_taken", (height, width), np.uint64),
+        scratch("zoom_wide", (height, 4 * width), np.int16),
         sums_HV,
     )
     blurred = np.empty_like(image_HW3)
