@@ -15,6 +15,7 @@ from robustbench_cls.core.corruption import Corruption, UInt8Image
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions.kernel import Float32Array, kernel
 from robustbench_cls.corruptions.scratch import scratch
+from robustbench_cls.corruptions.tables import look_up
 
 ADDED = (0.1, 0.2, 0.3, 0.4, 0.5)
 """What is added to the value in HSV, by severity; 1 is white."""
@@ -32,7 +33,7 @@ def render(image_HW3: UInt8Image, severity: int) -> UInt8Image:
     ratios_P = scratch("bright_ratios", (pixels,), np.float32)
     bright = np.empty_like(image_HW3)
     _largest(image_HW3.reshape(-1), values_P)
-    _look_up(values_P, _ratios(severity), ratios_P)
+    look_up(values_P, _ratios(severity), ratios_P)
     grey = np.float32(np.floor(ADDED[severity - 1] * 255))
     _multiply(image_HW3.reshape(-1), ratios_P, grey, bright.reshape(-1))
     return bright
@@ -53,12 +54,6 @@ def _ratios(severity: int) -> Float32Array:
 def _largest(values_N: UInt8Image, values_P: UInt8Image) -> None:
     for i in range(values_P.size):
         values_P[i] = max(values_N[3 * i], max(values_N[3 * i + 1], values_N[3 * i + 2]))
-
-
-@kernel
-def _look_up(values_P: UInt8Image, table: Float32Array, ratios_P: Float32Array) -> None:
-    for i in range(values_P.size):
-        ratios_P[i] = table[values_P[i]]
 
 
 @kernel

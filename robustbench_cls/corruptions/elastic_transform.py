@@ -30,8 +30,8 @@ import numpy.typing as npt
 from robustbench_cls.core.corruption import Corruption, UInt8Image
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions.gaussian import smooth
-from robustbench_cls.corruptions.kernel import Float32Array, Int32Array, UInt16Array, UInt64Array, kernel
-from robustbench_cls.corruptions.streams import fraction, uniform16
+from robustbench_cls.corruptions.kernel import Float32Array, Int32Array, UInt64Array, kernel
+from robustbench_cls.corruptions.streams import fraction, uniforms
 
 HEIGHT = (488.0, 488.0, 12.2, 17.08, 29.28)
 """Factor of the smoothed field in pixels, by severity, at 224 px."""
@@ -136,10 +136,7 @@ def smoothed(field_HW: Float32Array, sigma_y: float, sigma_x: float) -> Float32A
 
 
 def _fields(image_HW3: UInt8Image, key: Key) -> Float32Array:
-    height, width, _ = image_HW3.shape
-    uniform_2HW = np.empty((2, height, width), np.float32)
-    _spread(uniform16(key, uniform_2HW.shape, lasting=False).reshape(-1), uniform_2HW.reshape(-1))
-    return uniform_2HW
+    return uniforms(key, (2, *image_HW3.shape[:2]))
 
 
 def _back(height: int, width: int, moves_32: npt.NDArray[np.float64]) -> tuple[np.float64, ...]:
@@ -249,12 +246,6 @@ def _extent(values: Float32Array, axis: int) -> tuple[Int32Array, Int32Array]:
     used = (values != 0).max(axis=axis)
     last = np.where(used.any(axis=1), used.shape[1] - used[:, ::-1].argmax(axis=1), 0)
     return used.argmax(axis=1).astype(np.int32), last.astype(np.int32)
-
-
-@kernel
-def _spread(uniform_N: UInt16Array, spread_N: Float32Array) -> None:
-    for i in range(spread_N.size):
-        spread_N[i] = np.float32(np.int32(uniform_N[i]) * np.int32(2) - np.int32(65535)) * np.float32(1 / 65536)
 
 
 @kernel

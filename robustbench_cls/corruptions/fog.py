@@ -18,8 +18,8 @@ import numpy as np
 
 from robustbench_cls.core.corruption import Corruption, UInt8Image
 from robustbench_cls.core.keys import Key
-from robustbench_cls.corruptions.kernel import Float32Array, UInt16Array, kernel
-from robustbench_cls.corruptions.streams import uniform16
+from robustbench_cls.corruptions.kernel import Float32Array, kernel
+from robustbench_cls.corruptions.streams import uniforms
 
 THICKNESS = (1.5, 2.0, 2.5, 2.5, 3.0)
 """Height of the fractal by severity, where 1 is white."""
@@ -31,9 +31,7 @@ DECAY = (2.0, 2.0, 1.7, 1.5, 1.4)
 def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
     """See `Corruption.apply`."""
     side = fractal_side(image_HW3)
-    uniform_N = np.empty(side * side - 1, np.float32)
-    _spread(uniform16(key, uniform_N.shape), uniform_N)
-    return render(image_HW3, severity, uniform_N)
+    return render(image_HW3, severity, uniforms(key, (side * side - 1,)))
 
 
 def render(image_HW3: UInt8Image, severity: int, uniform_N: Float32Array) -> UInt8Image:
@@ -83,12 +81,6 @@ def fractal(side: int, decay: float, uniform_N: Float32Array) -> tuple[Float32Ar
     bounds = np.stack([corners[0], corners[0]])
     _bounds(corners, bounds)
     return corners, bounds[0].min(), bounds[1].max()
-
-
-@kernel
-def _spread(uniform_N: UInt16Array, spread_N: Float32Array) -> None:
-    for i in range(spread_N.size):
-        spread_N[i] = np.float32(np.int32(uniform_N[i]) * np.int32(2) - np.int32(65535)) * np.float32(1 / 65536)
 
 
 # The torus is held with its first row and column once more behind its last, and squares' centres with their last

@@ -20,6 +20,7 @@ from robustbench_cls.core.corruption import Corruption, UInt8Image
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions.kernel import Float32Array, UInt16Array, kernel
 from robustbench_cls.corruptions.scratch import scratch
+from robustbench_cls.corruptions.tables import look_up
 
 CHANGE = ((0.3, 0.0), (0.1, 0.0), (2.0, 0.0), (5.0, 0.1), (20.0, 0.2))
 """Factor of the saturation, and what is added to it, by severity."""
@@ -37,7 +38,7 @@ def render(image_HW3: UInt8Image, severity: int) -> UInt8Image:
     ratios_P = scratch("saturate_ratios", (pixels,), np.float32)
     saturated = np.empty_like(image_HW3)
     _extremes(image_HW3.reshape(-1), places_P)
-    _look_up(places_P, _ratios(severity), ratios_P)
+    look_up(places_P, _ratios(severity), ratios_P)
     added = np.float32(CHANGE[severity - 1][1])
     _stretch(image_HW3.reshape(-1), places_P, ratios_P, added, saturated.reshape(-1))
     return saturated
@@ -69,12 +70,6 @@ def _extremes(values_N: UInt8Image, places_P: UInt16Array) -> None:
         red, green, blue = values_N[3 * i], values_N[3 * i + 1], values_N[3 * i + 2]
         largest = np.uint16(max(red, max(green, blue)))
         places_P[i] = np.uint16(largest << np.uint16(8)) | np.uint16(min(red, min(green, blue)))
-
-
-@kernel
-def _look_up(places_P: UInt16Array, table: Float32Array, ratios_P: Float32Array) -> None:
-    for i in range(places_P.size):
-        ratios_P[i] = table[places_P[i]]
 
 
 @kernel

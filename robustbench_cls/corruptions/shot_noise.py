@@ -21,6 +21,7 @@ from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions.kernel import UInt16Array, UInt32Array, kernel
 from robustbench_cls.corruptions.scratch import scratch
 from robustbench_cls.corruptions.streams import uniform16
+from robustbench_cls.corruptions.tables import look_up
 
 PHOTONS = (60, 25, 12, 5, 3)
 """Mean count of a white value, by severity."""
@@ -40,7 +41,7 @@ def render(image_HW3: UInt8Image, severity: int, uniform_HW3: UInt16Array) -> UI
     places_N = scratch("shot_places", (image_HW3.size,), np.uint16)
     _place(image_HW3.reshape(-1), uniform_N, np.uint16(columns), bits, places_N)
     entries_N = scratch("shot_entries", (image_HW3.size,), np.uint32)
-    _look_up(places_N, table.reshape(-1), entries_N)
+    look_up(places_N, table.reshape(-1), entries_N)
     noisy = np.empty_like(image_HW3)
     _choose(entries_N, uniform_N, np.uint16((1 << bits) - 1), noisy.reshape(-1))
     return noisy
@@ -96,12 +97,6 @@ def _place(
 ) -> None:
     for i in range(values_N.size):
         places_N[i] = np.uint16(values_N[i]) * columns + (uniform_N[i] >> bits)
-
-
-@kernel
-def _look_up(places_N: UInt16Array, table: UInt32Array, entries_N: UInt32Array) -> None:
-    for i in range(places_N.size):
-        entries_N[i] = table[places_N[i]]
 
 
 @kernel

@@ -8,6 +8,7 @@ The layout, for another implementation. All integers are unsigned, 64 bits and w
     word i:    mix(seed + (i + 1) * 0x9E3779B97F4A7C15), i = 0, 1, 2 ...
     uniform16: value 4 i + k of a stream is bits 16 k .. 16 k + 15 of its word i
     normal:    quantile (uniform16 + 0.5) / 65536 of the standard normal distribution, rounded to float32
+    uniform:   (2 uniform16 + 1 - 65536) / 65536
     fraction:  word i >> 11, divided by 2^53
 
 The words of a stream are those of SplitMix64 started at its seed, a counter-based generator that passes BigCrush;
@@ -26,6 +27,7 @@ import numpy as np
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions.kernel import Float32Array, UInt16Array, UInt64Array, kernel
 from robustbench_cls.corruptions.scratch import scratch
+from robustbench_cls.corruptions.tables import look_up
 
 GAMMA = 0x9E3779B97F4A7C15
 MIX_1 = 0xBF58476D1CE4E5B9
@@ -47,8 +49,15 @@ def uniform16(key: Key, shape: tuple[int, ...], stream: int = 0, *, lasting: boo
 def normals(key: Key, shape: tuple[int, ...], stream: int = 0, *, lasting: bool = True) -> Float32Array:
     """Standard normal numbers; `lasting` as for `uniform16`."""
     normal = np.empty(shape, np.float32) if lasting else scratch("normals", shape, np.float32)
-    _look_up(uniform16(key, shape, stream, lasting=False).reshape(-1), _quantiles(), normal.reshape(-1))
+    look_up(uniform16(key, shape, stream, lasting=False).reshape(-1), _quantiles(), normal.reshape(-1))
     return normal
+
+
+def uniforms(key: Key, shape: tuple[int, ...], stream: int = 0) -> Float32Array:
+    """Numbers of equal probability between -1 and 1."""
+    uniform = np.empty(shape, np.float32)
+    _spread(uniform16(key, shape, stream, lasting=False).reshape(-1), uniform.reshape(-1))
+    return uniform
 
 
 def fraction(key: Key, index: int, stream: int = 0) -> float:
@@ -83,9 +92,9 @@ def _words(seed: np.uint64, words_W: UInt64Array) -> None:
 
 
 @kernel
-def _look_up(places_N: UInt16Array, table: Float32Array, values_N: Float32Array) -> None:
-    for i in range(places_N.size):
-        values_N[i] = table[places_N[i]]
+def _spread(uniform_N: UInt16Array, spread_N: Float32Array) -> None:
+    for i in range(spread_N.size):
+        spread_N[i] = np.float32(np.int32(uniform_N[i]) * np.int32(2) - np.int32(65535)) * np.float32(1 / 65536)
 
 
 @cache

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from robustbench_cls.core.keys import Key
-from robustbench_cls.corruptions.streams import fraction, integer, normals, uniform16
+from robustbench_cls.corruptions.streams import fraction, integer, normals, uniform16, uniforms
 
 WORD = 2**64
 GAMMA = 0x9E3779B97F4A7C15
@@ -30,6 +30,10 @@ def test_the_layout_is_the_documented_one(stream: int):
     words = [word(key, stream, i) for i in range(5)]
     values = [w >> 16 * k & 0xFFFF for w in words for k in range(4)]
     np.testing.assert_array_equal(uniform16(key, (2, 3, 3), stream).reshape(-1), values[:18])
+    np.testing.assert_array_equal(
+        uniforms(key, (3, 6), stream).reshape(-1),
+        [np.float32((2 * value + 1 - 65536) / 65536) for value in values[:18]],
+    )
     expected = [np.float32(NormalDist().inv_cdf((value + 0.5) / 65536)) for value in values[:18]]
     np.testing.assert_array_equal(normals(key, (18,), stream), np.array(expected, np.float32))
     assert [fraction(key, i, stream) for i in range(5)] == [(w >> 11) / 2**53 for w in words]
