@@ -31,6 +31,10 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+MOST_TRIES = 20
+"""More than a kernel and the kernels it calls, each of which may fail to be cached once."""
+
+
 class Kernel(Generic[P, R]):
     """A function to be compiled; call it as the function itself."""
 
@@ -40,6 +44,11 @@ class Kernel(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """What the function does."""
+        for _ in range(MOST_TRIES):
+            try:
+                return self.compiled()(*args, **kwargs)
+            except OSError:  # of the cache, on a full disk; the machine code is there, and a second call runs it
+                continue
         return self.compiled()(*args, **kwargs)
 
     def compiled(self) -> Callable[P, R]:

@@ -103,6 +103,18 @@ def test_without_any_place_for_a_cache_it_still_computes(copy: Path):
     assert hits == 0
 
 
+def test_a_disk_without_room_for_the_cache(tmp_path: Path):
+    code = (
+        "import resource, signal; import numpy as np; from robustbench_cls.corruptions.engine import corrupt;"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500));"
+        "image = np.zeros((40, 40, 3), np.uint8);"
+        "print([corrupt(image, name, 1).shape for name in ('contrast', 'gaussian_blur')])"
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[(40, 40, 3), (40, 40, 3)]"
+
+
 def test_importing_kernels_does_not_import_numba():
     code = "import sys; from robustbench_cls.corruptions import zoom_blur; print('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
