@@ -79,9 +79,10 @@ def corrupt(
         write_corrupted_tree(
             data, out, chosen, TreeOptions(resize, crop, limit, seed, variant), jobs=jobs, progress=bar
         )
+    click.echo(f"\nTree: {out}")
     suite = "imagenet-c" if variant == "published" else "imagenet-c-imagecorruptions"
     if set(IMAGENET_C) <= {corruption.name for corruption in chosen}:
-        click.echo(f"\nNext: robust eval --suite {suite} --data {shlex.quote(str(out))} CHECKPOINT")
+        click.echo(f"Next: robust eval --suite {suite} --data {shlex.quote(str(out))} CHECKPOINT")
 
 
 @command.command(epilog="Example: robust data gallery --photo cat.jpg --out gallery.jpg")

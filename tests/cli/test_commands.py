@@ -73,3 +73,20 @@ def test_every_verb_has_help() -> None:
     for verb in ("data", "demo", "eval", "list", "report", "train"):
         assert f"  {verb} " in shown
         assert robust(verb, "--help").returncode == 0
+
+
+def test_data_corrupt_says_where_and_what_next(toy: Path, tmp_path: Path) -> None:
+    arguments = ["data", "corrupt", "--data", toy, "--out", "tree", "--resize", 0, "--crop", 0, "--limit", 1]
+    some = robust(*arguments, "--corruptions", "contrast", cwd=tmp_path)
+    assert some.returncode == 0 and some.stdout == "\nTree: tree\n"
+    whole = robust(*arguments, cwd=tmp_path)
+    assert whole.stdout == "\nTree: tree\nNext: robust eval --suite imagenet-c --data tree CHECKPOINT\n"
+    wrong = robust(*arguments, "--corruptions", "fog,snwo", cwd=tmp_path)
+    assert wrong.returncode == 2 and "Unknown corruption 'snwo'. Did you mean snow" in wrong.stderr
+
+
+def test_gallery_is_a_picture_of_the_kind_its_name_says(tmp_path: Path) -> None:
+    assert robust("data", "gallery", "--out", "g.png", "--side", 32, cwd=tmp_path).returncode == 0
+    assert (tmp_path / "g.png").read_bytes().startswith(b"\x89PNG")
+    wrong = robust("data", "gallery", "--out", "g.gif", cwd=tmp_path)
+    assert wrong.returncode == 2 and ".jpg or .png" in wrong.stderr
