@@ -26,6 +26,7 @@ from robustbench_cls.core.versions import versions
 from robustbench_cls.corruptions.engine import all_corruptions, corrupt_image
 from robustbench_cls.corruptions.jpeg import jpeg_roundtrip
 from robustbench_cls.corruptions.opencv import opencv
+from robustbench_cls.data.batches import usable_cores
 
 OURS = "robustbench_cls"
 OUR_PUBLISHED = "robustbench_cls, published"
@@ -228,8 +229,7 @@ def _one_thread_each() -> Iterator[None]:
 
 def machine() -> str:
     """The processor and the number of cores that this process may use."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     told = Path("/proc/cpuinfo")
     lines = told.read_text().splitlines() if told.exists() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{models[0] if models else platform.processor() or platform.machine()}, {cores} cores"
+    return f"{models[0] if models else platform.processor() or platform.machine()}, {usable_cores()} cores"

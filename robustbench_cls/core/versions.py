@@ -19,7 +19,7 @@ LIBRARIES = (
 def versions() -> dict[str, str]:
     """Version by library, Python's among them."""
     found = {"python": platform.python_version()}
-    for name in (*LIBRARIES, "robustbench-cls"):
+    for name in LIBRARIES:
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

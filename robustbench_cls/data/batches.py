@@ -59,6 +59,11 @@ def batch_plan(sizes: Sequence[int], batch_size: int) -> list[list[Item]]:
     ]
 
 
+def usable_cores() -> int:
+    """The processor's cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def loading_workers(asked: int | None) -> int:
     """Worker processes for loading: as many as asked for, else one a core and at most 16.
 
@@ -66,7 +71,7 @@ def loading_workers(asked: int | None) -> int:
         UserError: under 0 or over 256.
     """
     if asked is None:
-        return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 16)
+        return min(usable_cores(), 16)
     if not 0 <= asked <= MOST_WORKERS:
         raise UserError(f"--workers must lie in 0..{MOST_WORKERS}, got {asked}.")
     return asked

@@ -8,7 +8,6 @@ is whole, and is not made again. Corruptions enter the manifest's list when all 
 """
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -22,13 +21,12 @@ from robustbench_cls.core.run import names_sha256
 from robustbench_cls.core.suite import IMAGENET_224, Protocol
 from robustbench_cls.corruptions.engine import corrupt_image, engine_version
 from robustbench_cls.corruptions.jpeg import QUALITY, jpeg_file
-from robustbench_cls.data.batches import one_opencv_thread
+from robustbench_cls.data.batches import MOST_WORKERS, one_opencv_thread, usable_cores
 from robustbench_cls.data.crops import crop
 from robustbench_cls.data.locate import TREE_MANIFEST, open_split_or_folder
 from robustbench_cls.data.source import ImageSource
 
 JPEG_SUFFIXES = (".jpg", ".jpeg")
-MOST_JOBS = 256
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ def write_corrupted_tree(
         advance(len(missing[index]))
         return None
 
-    with one_opencv_thread(), ThreadPoolExecutor(min(jobs or os.cpu_count() or 1, MOST_JOBS)) as pool:
+    with one_opencv_thread(), ThreadPoolExecutor(min(jobs or usable_cores(), MOST_WORKERS)) as pool:
         try:
             unusable = [error for error in pool.map(make, range(len(names))) if error]
         except BaseException:
