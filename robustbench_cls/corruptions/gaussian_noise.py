@@ -8,12 +8,16 @@ Randomness: stream 0, a normal for each value in the order HW3.
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `gaussian_noise` of hendrycks/robustness.
 """
 
+from functools import cache
+
 import numpy as np
 
 from robustbench_cls.core.corruption import Corruption, UInt8Image
 from robustbench_cls.core.keys import Key
-from robustbench_cls.corruptions.kernel import Float32Array, kernel
-from robustbench_cls.corruptions.streams import normals
+from robustbench_cls.corruptions.kernel import Float32Array, Int16Array, kernel
+from robustbench_cls.corruptions.scratch import scratch
+from robustbench_cls.corruptions.streams import quantiles, uniform16
+from robustbench_cls.corruptions.tables import look_up
 
 SIGMA = (0.08, 0.12, 0.18, 0.26, 0.38)
 """Standard deviation by severity, as a fraction of the range 0..255."""
@@ -21,21 +25,38 @@ SIGMA = (0.08, 0.12, 0.18, 0.26, 0.38)
 
 def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
     """See `Corruption.apply`."""
-    return render(image_HW3, severity, normals(key, image_HW3.shape, lasting=False))
+    levels_HW3 = scratch("noise_levels", image_HW3.shape, np.int16)
+    uniform_HW3 = uniform16(key, image_HW3.shape, lasting=False)
+    look_up(uniform_HW3.reshape(-1), _levels_of_quantiles(severity), levels_HW3.reshape(-1))
+    return _noisy(image_HW3, levels_HW3)
 
 
 def render(image_HW3: UInt8Image, severity: int, normal_HW3: Float32Array) -> UInt8Image:
     """The image under this field of standard normal numbers."""
+    return _noisy(image_HW3, _levels(normal_HW3, severity))
+
+
+def _noisy(image_HW3: UInt8Image, levels_HW3: Int16Array) -> UInt8Image:
     noisy = np.empty_like(image_HW3)
-    _add(image_HW3.reshape(-1), normal_HW3.reshape(-1), np.float32(SIGMA[severity - 1] * 255), noisy.reshape(-1))
+    _add(image_HW3.reshape(-1), levels_HW3.reshape(-1), noisy.reshape(-1))
     return noisy
 
 
+def _levels(normal: Float32Array, severity: int) -> Int16Array:
+    """The noise rounded down, which gives the levels of the sum rounded down, as those of the image are whole."""
+    return np.floor(normal * (SIGMA[severity - 1] * 255)).astype(np.int16)
+
+
+@cache
+def _levels_of_quantiles(severity: int) -> Int16Array:
+    return _levels(quantiles(), severity)
+
+
 @kernel
-def _add(values_N: UInt8Image, normal_N: Float32Array, sigma: np.float32, noisy_N: UInt8Image) -> None:
+def _add(values_N: UInt8Image, levels_N: Int16Array, noisy_N: UInt8Image) -> None:
     for i in range(values_N.size):
-        value = np.float32(values_N[i]) + normal_N[i] * sigma
-        noisy_N[i] = np.uint8(min(max(value, np.float32(0)), np.float32(255)))
+        value = np.int16(np.int16(values_N[i]) + levels_N[i])
+        noisy_N[i] = np.uint8(min(max(value, np.int16(0)), np.int16(255)))
 
 
 CORRUPTION = Corruption(

@@ -11,6 +11,7 @@ Compiling on the first call, rather than on import, keeps numba (a third of a se
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from types import FunctionType
 from typing import Any, Generic, ParamSpec, TypeAlias, TypeVar, cast
 
@@ -44,12 +45,14 @@ class Kernel(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """What the function does."""
-        for _ in range(MOST_TRIES):
-            try:
-                return self.compiled()(*args, **kwargs)
-            except OSError:  # of the cache, on a full disk; the machine code is there, and a second call runs it
-                continue
-        return self.compiled()(*args, **kwargs)
+        compiled = self._compiled or self.compiled()
+        try:
+            return compiled(*args, **kwargs)
+        except OSError:  # of the cache, on a full disk; the machine code is there, and a second call runs it
+            for _ in range(MOST_TRIES):
+                with suppress(OSError):
+                    return compiled(*args, **kwargs)
+        return compiled(*args, **kwargs)
 
     def compiled(self) -> Callable[P, R]:
         """What numba makes of the function; machine code for each kind of arguments follows at its first call."""

@@ -1,6 +1,7 @@
 """Working memory that a thread keeps: fresh memory costs a page fault every 4 kB, more than most filters take."""
 
 import threading
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ _kept = threading.local()
 
 def scratch(owner: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     """An array of any content, the calling thread's until it asks again under the same `owner`. Never a result."""
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    size = prod(shape) * np.dtype(dtype).itemsize
     memory: npt.NDArray[np.uint8] | None = getattr(_kept, owner, None)
     if memory is None or memory.size < size:
         fresh = np.empty(size + LINE, np.uint8)

@@ -49,7 +49,7 @@ def uniform16(key: Key, shape: tuple[int, ...], stream: int = 0, *, lasting: boo
 def normals(key: Key, shape: tuple[int, ...], stream: int = 0, *, lasting: bool = True) -> Float32Array:
     """Standard normal numbers; `lasting` as for `uniform16`."""
     normal = np.empty(shape, np.float32) if lasting else scratch("normals", shape, np.float32)
-    look_up(uniform16(key, shape, stream, lasting=False).reshape(-1), _quantiles(), normal.reshape(-1))
+    look_up(uniform16(key, shape, stream, lasting=False).reshape(-1), quantiles(), normal.reshape(-1))
     return normal
 
 
@@ -84,9 +84,10 @@ def _seed(key: Key, stream: int) -> int:
 
 @kernel
 def _words(seed: np.uint64, words_W: UInt64Array) -> None:
+    counter = seed
     for i in range(words_W.size):
-        z = seed + np.uint64(i + 1) * np.uint64(GAMMA)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(MIX_1)
+        counter = counter + np.uint64(GAMMA)  # adding costs half of multiplying by i + 1
+        z = (counter ^ (counter >> np.uint64(30))) * np.uint64(MIX_1)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(MIX_2)
         words_W[i] = z ^ (z >> np.uint64(31))
 
@@ -98,6 +99,6 @@ def _spread(uniform_N: UInt16Array, spread_N: Float32Array) -> None:
 
 
 @cache
-def _quantiles() -> Float32Array:
+def quantiles() -> Float32Array:
     half = [NormalDist().inv_cdf((i + 0.5) / 65536) for i in range(32768, 65536)]
     return np.array([-value for value in reversed(half)] + half, np.float32)
