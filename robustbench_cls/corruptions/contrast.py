@@ -11,7 +11,7 @@ import numpy as np
 
 from robustbench_cls.core.corruption import Corruption, UInt8Image
 from robustbench_cls.core.keys import Key
-from robustbench_cls.corruptions.kernel import Float32Array, Int32Array, kernel
+from robustbench_cls.corruptions.kernel import Int32Array, UInt16Array, kernel
 
 SHARE = ((2, 5), (3, 10), (1, 5), (1, 10), (1, 20))
 """What is left of the distance from the mean, as a fraction, by severity."""
@@ -30,10 +30,10 @@ def render(image_HW3: UInt8Image, severity: int) -> UInt8Image:
     sums_R = np.zeros(3 * width, np.int32)
     _sum_columns(rows_HR, sums_R)
     offsets_3 = (q - p) * sums_R.reshape(width, 3).sum(axis=0, dtype=np.int64) // (height * width)
-    offsets_R = np.empty((width, 3), np.float32)
-    offsets_R[:] = (offsets_3 + 0.5) / q  # half a step from whole numbers, so single precision rounds down exactly
+    offsets_R = np.empty((width, 3), np.uint16)
+    offsets_R[:] = offsets_3
     flat = np.empty_like(image_HW3)
-    _shrink(rows_HR, offsets_R.reshape(-1), np.float32(p / q), flat.reshape(height, -1))
+    _shrink(rows_HR, offsets_R.reshape(-1), np.uint16(p), np.uint32(65536 // q + 1), flat.reshape(height, -1))
     return flat
 
 
@@ -46,12 +46,16 @@ def _sum_columns(rows_HR: UInt8Image, sums_R: Int32Array) -> None:
 
 
 @kernel
-def _shrink(rows_HR: UInt8Image, offsets_R: Float32Array, share: np.float32, flat_HR: UInt8Image) -> None:
+def _shrink(
+    rows_HR: UInt8Image, offsets_R: UInt16Array, share: np.uint16, inverse: np.uint32, flat_HR: UInt8Image
+) -> None:
     for y in range(rows_HR.shape[0]):
         row = rows_HR[y]
         out = flat_HR[y]
         for i in range(row.size):
-            out[i] = np.uint8(np.float32(row[i]) * share + offsets_R[i])
+            times_q = np.uint16(np.uint16(np.uint16(row[i]) * share) + offsets_R[i])
+            # rounds down exactly, as the error of the inverse adds up to less than 1 / q
+            out[i] = np.uint8(np.uint32(np.uint32(times_q) * inverse) >> np.uint32(16))
 
 
 CORRUPTION = Corruption(

@@ -19,6 +19,7 @@ import numpy as np
 from robustbench_cls.core.corruption import Corruption, UInt8Image
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions.kernel import Float32Array, kernel
+from robustbench_cls.corruptions.scratch import scratch
 from robustbench_cls.corruptions.streams import uniforms
 
 THICKNESS = (1.5, 2.0, 2.5, 2.5, 3.0)
@@ -62,25 +63,15 @@ def fractal_side(image_HW3: UInt8Image) -> int:
 
 def fractal(side: int, decay: float, uniform_N: Float32Array) -> tuple[Float32Array, np.float32, np.float32]:
     """The fractal, at least `side` rows and columns of any scale, with its smallest and its largest value."""
-    corners = np.zeros((2, 2), np.float32)
-    count, start, wibble = 1, 0, 100.0
-    while count < side:
-        uniform_3nn = uniform_N[start : start + 3 * count * count].reshape(3, count, count)
-        amplitude = np.float32(wibble * wibble)
-        centres, right, below = (np.empty((count + 1, count + 1), np.float32) for _ in range(3))
-        _middle(corners, corners, 0b00_10_01_11, uniform_3nn[0], amplitude, centres)
-        centres[1:, 0] = centres[1:, count]
-        centres[0] = centres[count]
-        _middle(centres, corners, 0b11_01_00_01, uniform_3nn[1], amplitude, right)
-        _middle(centres, corners, 0b11_10_00_10, uniform_3nn[2], amplitude, below)
-        finer = np.empty((2 * count + 1, 2 * count + 1), np.float32)
-        _weave(corners, 0, right, finer, 0)
-        _weave(below, 1, centres, finer, 1)
-        finer[2 * count] = finer[0]
-        corners, start, count, wibble = finer, start + uniform_3nn.size, 2 * count, wibble / decay
-    bounds = np.stack([corners[0], corners[0]])
-    _bounds(corners, bounds)
-    return corners, bounds[0].min(), bounds[1].max()
+    octaves = side.bit_length() - 1
+    amplitudes_O = np.array([(100 / decay**octave) ** 2 for octave in range(octaves)], np.float32)
+    fields = scratch("fog_fields", (5, side + 1, side + 1), np.float32)
+    fields[0, :2, :2] = 0
+    _octaves(uniform_N, amplitudes_O, *fields)
+    plasma = fields[octaves % 2]
+    bounds = np.stack([plasma[0], plasma[0]])
+    _bounds(plasma, bounds)
+    return plasma, bounds[0].min(), bounds[1].max()
 
 
 # The torus is held with its first row and column once more behind its last, and squares' centres with their last
@@ -88,11 +79,41 @@ def fractal(side: int, decay: float, uniform_N: Float32Array) -> tuple[Float32Ar
 
 
 @kernel
+def _octaves(
+    uniform_N: Float32Array,
+    amplitudes_O: Float32Array,
+    corners: Float32Array,
+    finer: Float32Array,
+    centres: Float32Array,
+    right: Float32Array,
+    below: Float32Array,
+) -> None:
+    """From a fractal of 1 x 1 squares in `corners` to one of 2^O x 2^O, in `corners` if O is even, else in `finer`."""
+    count, start = 1, 0
+    for octave in range(amplitudes_O.size):
+        amplitude, field = amplitudes_O[octave], count * count
+        _middle(corners, corners, 0b00_10_01_11, uniform_N[start:], count, amplitude, centres)
+        for y in range(1, count + 1):
+            centres[y, 0] = centres[y, count]
+        for x in range(count + 1):
+            centres[0, x] = centres[count, x]
+        _middle(centres, corners, 0b11_01_00_01, uniform_N[start + field :], count, amplitude, right)
+        _middle(centres, corners, 0b11_10_00_10, uniform_N[start + 2 * field :], count, amplitude, below)
+        _weave(corners, 0, right, count, finer, 0)
+        _weave(below, 1, centres, count, finer, 1)
+        for x in range(2 * count + 1):
+            finer[2 * count, x] = finer[0, x]
+        corners, finer = finer, corners
+        start, count = start + 3 * field, 2 * count
+
+
+@kernel
 def _middle(
     first: Float32Array,
     second: Float32Array,
     shifts: int,
-    uniform_nn: Float32Array,
+    uniform_N: Float32Array,
+    count: int,
     amplitude: np.float32,
     middles: Float32Array,
 ) -> None:
@@ -101,19 +122,17 @@ def _middle(
     The bits of `shifts` tell of each place, in pairs, whether it lies a row down, and whether a column to the right.
     """
     quarter = np.float32(0.25)
-    count = uniform_nn.shape[0]
     for y in range(count):
         a, b = first[y + (shifts >> 7 & 1)][shifts >> 6 & 1 :], first[y + (shifts >> 5 & 1)][shifts >> 4 & 1 :]
         c, d = second[y + (shifts >> 3 & 1)][shifts >> 2 & 1 :], second[y + (shifts >> 1 & 1)][shifts & 1 :]
-        uniform, middle = uniform_nn[y], middles[y + 1][1:]
+        uniform, middle = uniform_N[y * count :], middles[y + 1][1:]
         for x in range(count):
             middle[x] = ((a[x] + b[x]) + (c[x] + d[x])) * quarter + amplitude * uniform[x]
 
 
 @kernel
-def _weave(even: Float32Array, start: int, odd: Float32Array, finer: Float32Array, parity: int) -> None:
+def _weave(even: Float32Array, start: int, odd: Float32Array, count: int, finer: Float32Array, parity: int) -> None:
     """Rows of this parity, in turn a place of `even`, from the row and column `start` on, and one of `odd`, from 1."""
-    count = odd.shape[0] - 1
     for y in range(count):
         left, right, row = even[y + start][start:], odd[y + 1][1:], finer[2 * y + parity]
         for x in range(count):

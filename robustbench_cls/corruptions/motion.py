@@ -1,8 +1,8 @@
 """Directional blur: copies of a picture, shifted further and further along a line, weighted by half a Gaussian.
 
-Shifts are whole pixels, edges are continued. Weights of the same shift are added up beforehand, and those of the last
-shifts, less than a 65,536th together, are left to the one before them; the kernel then sums four rows at a time. The
-package's blur does neither: where a picture is flat, the last bit of its float64 sums decides between two levels.
+Shifts are whole pixels, edges are continued. Weights of the same shift are added up beforehand, and the kernel sums
+four rows at a time in float32. The package sums in float64, whose last bits decide between two levels where a picture
+is nearly even. So for its blur, what comes out whole in float32 is summed again in the package's way.
 
 Source: `MotionBlurImage` of ImageMagick 6 and 7.
 """
@@ -10,16 +10,20 @@ Source: `MotionBlurImage` of ImageMagick 6 and 7.
 from decimal import Decimal
 from functools import cache
 from math import ceil, cos, pi, radians, sin, sqrt
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import NamedTuple, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from robustbench_cls.core.corruption import UInt8Image
-from robustbench_cls.corruptions.kernel import Int64Array, kernel
+from robustbench_cls.corruptions.kernel import Float32Array, Float64Array, Int64Array, kernel
+from robustbench_cls.corruptions.scratch import scratch
 
 NEGLIGIBLE = 1 / 65536
-"""Weight of the last taps that are not computed."""
+"""Weight of ImageMagick's last taps that are not computed, a bit of its 16."""
+
+WHOLE = 1 / 2048
+"""How near to a level a sum counts as whole; more than the rounding errors of 44 terms in float32."""
 
 AS_IMAGEMAGICK = 1 / 514
 """Added before rounding down: ImageMagick rounds to 16 bits (0..65535, 257 a level), then down to 8."""
@@ -30,45 +34,55 @@ DOWN = 0.0
 NEAREST = 0.5
 """Added before rounding down, to round to the nearest level."""
 
-FloatArray: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.float64]
-Picture: TypeAlias = UInt8Image | FloatArray
+Picture: TypeAlias = UInt8Image | Float32Array
+
+Shift: TypeAlias = tuple[int, int]
+"""Rows down and columns to the right."""
 
 
-class Taps(NamedTuple):
-    """Where a value of the blurred picture comes from: rows below, columns to the right, and how much; in fours.
-
-    The picture is summed in the number type of the weights.
-    """
+class Terms(NamedTuple):
+    """Where the terms of a sum lie, rows below and columns to the right, and their weights."""
 
     rows_T: Int64Array
     columns_T: Int64Array
-    weights_T: FloatArray
+    weights_T: npt.NDArray[np.floating]
+
+
+class Taps(NamedTuple):
+    """What a value of the blurred picture is the sum of."""
+
+    few: Terms
+    """In float32, and in fours."""
+    exact: Terms
+    """In float64, one by one, for sums that come out whole; empty where these are taken as they are."""
+
+
+_NOWHERE = np.zeros(0, np.int64)
 
 
 def taps(radius: int, sigma: float, degrees: float) -> Taps:
     """The taps of ImageMagick's blur, of a Gaussian of `sigma` px, in a direction clockwise from the right."""
-    weight_by_shift: dict[tuple[int, int], float] = {}
-    for shift, weight in zip(_shifts(radius, degrees), _half_gaussian(radius, sigma), strict=True):
-        weight_by_shift[shift] = weight_by_shift.get(shift, 0.0) + weight
-    shifts, weights = list(weight_by_shift), list(weight_by_shift.values())
+    shifts, weights = _merged(_shifts(radius, degrees), _half_gaussian(radius, sigma))
     while weights[-1] < NEGLIGIBLE:
         last = weights.pop()
         weights[-1] += last
-    return _in_fours(shifts[: len(weights)], weights, np.float32)
+    return Taps(_in_fours(shifts[: len(weights)], weights), Terms(_NOWHERE, _NOWHERE, np.zeros(0)))
 
 
 def taps_of_package(radius: int, sigma: float, degrees: float, height: int, width: int) -> Taps:
-    """The taps of the package's blur of a picture of this size, in its order and number type.
+    """The taps of the package's blur of a picture of this size.
 
     Those from the first shift by the height or the width on are missing, and what remains is darker.
     """
     shifts = _shifts(radius, degrees)
     inside = [abs(down) < height and abs(right) < width for down, right in shifts] + [False]
     count = inside.index(False)
-    return _in_fours(shifts[:count], _half_gaussian(radius, sigma)[:count], np.float64)
+    weights = _half_gaussian(radius, sigma)[:count]
+    rows_T, columns_T = np.array(shifts[:count], np.int64).T.copy()
+    return Taps(_in_fours(*_merged(shifts[:count], weights)), Terms(rows_T, columns_T, np.array(weights)))
 
 
-def _shifts(radius: int, degrees: float) -> list[tuple[int, int]]:
+def _shifts(radius: int, degrees: float) -> list[Shift]:
     down, right = sin(radians(degrees)), cos(radians(degrees))
     return [(ceil(i * down - 0.5), ceil(i * right - 0.5)) for i in range(2 * radius + 1)]
 
@@ -81,43 +95,72 @@ def _half_gaussian(radius: int, sigma: float) -> list[float]:
     return cast(list[float], (gaussian / gaussian.sum()).tolist())
 
 
-def _in_fours(shifts: list[tuple[int, int]], weights: list[float], number: type[np.floating[Any]]) -> Taps:
+def _merged(shifts: list[Shift], weights: list[float]) -> tuple[list[Shift], list[float]]:
+    weight_by_shift: dict[Shift, float] = {}
+    for shift, weight in zip(shifts, weights, strict=True):
+        weight_by_shift[shift] = weight_by_shift.get(shift, 0.0) + weight
+    return list(weight_by_shift), list(weight_by_shift.values())
+
+
+def _in_fours(shifts: list[Shift], weights: list[float]) -> Terms:
     missing = -len(shifts) % 4
     rows, columns = zip(*shifts, *[shifts[-1]] * missing, strict=True)
-    return Taps(np.array(rows, np.int64), np.array(columns, np.int64), np.array([*weights, *[0.0] * missing], number))
+    weights_T = np.array([*weights, *[0.0] * missing], np.float32)
+    return Terms(np.array(rows, np.int64), np.array(columns, np.int64), weights_T)
 
 
 def blur(picture: Picture, along: Taps, before_floor: float) -> UInt8Image:
     """The picture, HW or HWC of values 0..255, blurred, `before_floor` added, rounded down."""
     height, width = picture.shape[:2]
-    values_HWC = picture.reshape(height, width, -1)
-    left, right = max(0, -int(along.columns_T.min())), max(0, int(along.columns_T.max()))
-    padded_HPC = np.empty((height, left + width + right, values_HWC.shape[2]), along.weights_T.dtype)
-    padded_HPC[:, left : left + width] = values_HWC
-    padded_HPC[:, :left] = values_HWC[:, :1]
-    padded_HPC[:, left + width :] = values_HWC[:, -1:]
-    starts_T = (along.columns_T + left) * values_HWC.shape[2]
+    channels = picture.size // (height * width)
+    few, exact = along
+    left, right = max(0, -int(few.columns_T.min())), max(0, int(few.columns_T.max()))
+    padded_HV = scratch("motion_padded", (height, (left + width + right) * channels), np.float32)
+    _pad(picture.reshape(height, -1), left, channels, padded_HV)
     blurred = np.empty(picture.shape, np.uint8)
-    padded_HV, blurred_HV = padded_HPC.reshape(height, -1), blurred.reshape(height, -1)
-    sums_V = np.empty(blurred_HV.shape[1], along.weights_T.dtype)
-    _sum(padded_HV, along.rows_T, starts_T, along.weights_T, before_floor, sums_V, blurred_HV)
+    blurred_HV = blurred.reshape(height, -1)
+    sums_V = scratch("motion_sums", (width * channels,), np.float32)
+    whole_HV = scratch("motion_whole", (height if exact.weights_T.size else 0, width * channels), np.bool_)
+    starts_T = (few.columns_T + left) * channels
+    start = np.float32(before_floor)
+    _sum(padded_HV, few.rows_T, starts_T, few.weights_T, start, sums_V, whole_HV, blurred_HV)
+    if exact.weights_T.size:
+        whole_N = np.flatnonzero(whole_HV)
+        starts_T = (exact.columns_T + left) * channels
+        _sum_again(padded_HV, exact.rows_T, starts_T, exact.weights_T, before_floor, whole_N, blurred_HV)
     return blurred
 
 
 @kernel
+def _pad(picture_HV: Picture, left: int, channels: int, padded_HV: Float32Array) -> None:
+    size = picture_HV.shape[1]
+    for y in range(picture_HV.shape[0]):
+        values_V, padded_V = picture_HV[y], padded_HV[y]
+        inside_V = padded_V[left * channels :]
+        for i in range(size):
+            inside_V[i] = np.float32(values_V[i])
+        for i in range(left * channels):
+            padded_V[i] = np.float32(values_V[i % channels])
+        for i in range(size, inside_V.size):
+            inside_V[i] = inside_V[i - channels]
+
+
+@kernel
 def _sum(
-    padded_HV: FloatArray,
+    padded_HV: Float32Array,
     rows_T: Int64Array,
     starts_T: Int64Array,
-    weights_T: FloatArray,
-    before_floor: float,
-    sums_V: FloatArray,
+    weights_T: Float32Array,
+    start: np.float32,
+    sums_V: Float32Array,
+    whole_HV: npt.NDArray[np.bool_],
     blurred_HV: UInt8Image,
 ) -> None:
+    near = np.float32(WHOLE)
     height, size = blurred_HV.shape
     for y in range(height):
         for i in range(size):
-            sums_V[i] = before_floor
+            sums_V[i] = start
         for t in range(0, rows_T.size, 4):
             a_V = padded_HV[min(max(y + rows_T[t], 0), height - 1), starts_T[t] : starts_T[t] + size]
             b_V = padded_HV[min(max(y + rows_T[t + 1], 0), height - 1), starts_T[t + 1] : starts_T[t + 1] + size]
@@ -128,4 +171,28 @@ def _sum(
                 sums_V[i] = sums_V[i] + a_V[i] * a + b_V[i] * b + c_V[i] * c + d_V[i] * d
         blurred_V = blurred_HV[y]
         for i in range(size):
-            blurred_V[i] = np.uint8(sums_V[i])
+            blurred_V[i] = np.uint8(np.int32(sums_V[i]))
+        if whole_HV.shape[0] > 0:
+            whole_V = whole_HV[y]
+            for i in range(size):
+                raised = sums_V[i] + near
+                whole_V[i] = raised - np.float32(np.int32(raised)) < near + near
+
+
+@kernel
+def _sum_again(
+    padded_HV: Float32Array,
+    rows_T: Int64Array,
+    starts_T: Int64Array,
+    weights_T: Float64Array,
+    start: float,
+    places_N: npt.NDArray[np.intp],
+    blurred_HV: UInt8Image,
+) -> None:
+    height, size = blurred_HV.shape
+    for place in places_N:
+        y, x = place // size, place % size
+        total = start
+        for t in range(rows_T.size):
+            total += weights_T[t] * np.float64(padded_HV[min(max(y + rows_T[t], 0), height - 1), starts_T[t] + x])
+        blurred_HV[y, x] = np.uint8(np.int32(total))

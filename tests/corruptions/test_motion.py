@@ -116,13 +116,25 @@ def test_what_is_flat_stays_flat(degrees: float, severity: int):
 
 
 def test_taps_are_shifts_of_a_half_gaussian():
-    along = taps(12, 8, 90)
-    kept = along.weights_T > 0
-    np.testing.assert_array_equal(along.columns_T, 0)
-    np.testing.assert_array_equal(along.rows_T[kept], np.arange(kept.sum()))
-    np.testing.assert_allclose(along.weights_T[kept] / along.weights_T[0], np.exp(-(np.arange(25) ** 2) / 128), 1e-5)
-    assert along.weights_T.sum() == pytest.approx(1, abs=1e-6) and len(along.weights_T) % 4 == 0
-    assert taps_of_package(12, 8, 90, 7, 100).weights_T.sum() == pytest.approx(along.weights_T[:7].sum(), abs=1e-6)
+    few, exact = taps(12, 8, 90)
+    kept = few.weights_T > 0
+    np.testing.assert_array_equal(few.columns_T, 0)
+    np.testing.assert_array_equal(few.rows_T[kept], np.arange(kept.sum()))
+    np.testing.assert_allclose(few.weights_T[kept] / few.weights_T[0], np.exp(-(np.arange(25) ** 2) / 128), 1e-5)
+    assert few.weights_T.sum() == pytest.approx(1, abs=1e-6) and len(few.weights_T) % 4 == 0
+    assert exact.weights_T.size == 0
+    of_package = taps_of_package(12, 8, 90, 7, 100)
+    for terms in of_package:
+        assert terms.weights_T.sum() == pytest.approx(few.weights_T[:7].sum(), abs=1e-6)
+    assert of_package.exact.weights_T.dtype == np.float64
+
+
+def test_an_even_picture_by_the_package_is_decided_in_double_precision(exact_exp):
+    for severity in (1, 4):
+        levels = [np.full((32, 32, 3), level, np.uint8) for level in range(0, 256, 5)]
+        theirs = [by_package("motion_blur", image, severity) for image in levels]
+        ours = [motion_blur.render_package(levels[i], severity, float(theirs[i][1][0])) for i in range(len(levels))]
+        np.testing.assert_array_equal(ours, [image for image, _ in theirs])
 
 
 @pytest.mark.parametrize(("degrees", "down", "right"), [(0, 0, 1), (90, 1, 0), (-90, -1, 0), (180, 0, -1)])
