@@ -11,6 +11,7 @@ LIBRARIES = (
     "numba",
     "pillow",
     "opencv-python",
+    "simplejpeg",
     "imagecorruptions-imaug",
     "robustbench-cls",
 )

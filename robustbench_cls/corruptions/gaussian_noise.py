@@ -44,7 +44,8 @@ def _noisy(image_HW3: UInt8Image, levels_HW3: Int16Array) -> UInt8Image:
 
 def _levels(normal: Float32Array, severity: int) -> Int16Array:
     """The noise rounded down, which gives the levels of the sum rounded down, as those of the image are whole."""
-    return np.floor(normal * (SIGMA[severity - 1] * 255)).astype(np.int16)
+    levels: Int16Array = np.floor(normal * (SIGMA[severity - 1] * 255)).astype(np.int16)
+    return levels
 
 
 @cache

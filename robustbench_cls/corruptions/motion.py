@@ -34,6 +34,7 @@ DOWN = 0.0
 NEAREST = 0.5
 """Added before rounding down, to round to the nearest level."""
 
+FloatArray: TypeAlias = Float32Array | Float64Array
 Picture: TypeAlias = UInt8Image | Float32Array
 
 Shift: TypeAlias = tuple[int, int]
@@ -45,7 +46,7 @@ class Terms(NamedTuple):
 
     rows_T: Int64Array
     columns_T: Int64Array
-    weights_T: npt.NDArray[np.floating]
+    weights_T: FloatArray
 
 
 class Taps(NamedTuple):
@@ -150,7 +151,7 @@ def _sum(
     padded_HV: Float32Array,
     rows_T: Int64Array,
     starts_T: Int64Array,
-    weights_T: Float32Array,
+    weights_T: FloatArray,
     start: np.float32,
     sums_V: Float32Array,
     whole_HV: npt.NDArray[np.bool_],
@@ -184,7 +185,7 @@ def _sum_again(
     padded_HV: Float32Array,
     rows_T: Int64Array,
     starts_T: Int64Array,
-    weights_T: Float64Array,
+    weights_T: FloatArray,
     start: float,
     places_N: npt.NDArray[np.intp],
     blurred_HV: UInt8Image,
