@@ -89,18 +89,19 @@ def _octaves(
     below: Float32Array,
 ) -> None:
     """From a fractal of 1 x 1 squares in `corners` to one of 2^O x 2^O, in `corners` if O is even, else in `finer`."""
-    count, start = 1, 0
+    count, start = np.int64(1), np.int64(0)  # numba compiles a kernel again for each number written out
+    even, odd = np.int64(0), np.int64(1)
     for octave in range(amplitudes_O.size):
         amplitude, field = amplitudes_O[octave], count * count
-        _middle(corners, corners, 0b00_10_01_11, uniform_N[start:], count, amplitude, centres)
+        _middle(corners, corners, np.int64(0b00_10_01_11), uniform_N[start:], count, amplitude, centres)
         for y in range(1, count + 1):
             centres[y, 0] = centres[y, count]
         for x in range(count + 1):
             centres[0, x] = centres[count, x]
-        _middle(centres, corners, 0b11_01_00_01, uniform_N[start + field :], count, amplitude, right)
-        _middle(centres, corners, 0b11_10_00_10, uniform_N[start + 2 * field :], count, amplitude, below)
-        _weave(corners, 0, right, count, finer, 0)
-        _weave(below, 1, centres, count, finer, 1)
+        _middle(centres, corners, np.int64(0b11_01_00_01), uniform_N[start + field :], count, amplitude, right)
+        _middle(centres, corners, np.int64(0b11_10_00_10), uniform_N[start + 2 * field :], count, amplitude, below)
+        _weave(corners, even, right, count, finer, even)
+        _weave(below, odd, centres, count, finer, odd)
         for x in range(2 * count + 1):
             finer[2 * count, x] = finer[0, x]
         corners, finer = finer, corners

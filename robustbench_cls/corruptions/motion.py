@@ -177,7 +177,7 @@ def _sum(
             whole_V = whole_HV[y]
             for i in range(size):
                 raised = sums_V[i] + near
-                whole_V[i] = raised - np.float32(np.int32(raised)) < near + near
+                whole_V[i] = (raised - np.float32(np.int32(raised)) < near + near) & (sums_V[i] > near)
 
 
 @kernel

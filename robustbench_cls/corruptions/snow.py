@@ -79,7 +79,7 @@ def render(image_HW3: UInt8Image, severity: int, normal_HW: Float32Array, degree
     height, width = image_HW3.shape[:2]
     flakes_HW = _flakes(normal_HW, severity)
     top, left = (flakes_HW.shape[0] - height) // 2, (flakes_HW.shape[1] - width) // 2
-    layer_HW = np.floor(flakes_HW[top : top + height, left : left + width])
+    layer_HW = flakes_HW[top : top + height, left : left + width].astype(np.uint8)
     along = taps(RADIUS[severity - 1], SIGMA[severity - 1], degrees)
     return _snowed(image_HW3, severity, blur(layer_HW, along, AS_IMAGEMAGICK))
 

@@ -268,7 +268,7 @@ def _sweep(distance: Int32Array, begin: int, stride: int, run_2N: Int32Array) ->
             moves = min(min(above[x + 1], above[x + 3]) + diagonal, moves)
             run[x] = min(min(above[x + 2] + step, here[x]), moves)
         _along(direct, stride, step, nearby[REACH:], width)
-        _along(nearby, 5 * stride, np.int32(5) * step, here, width)
+        _along(nearby, 5 * stride, np.int32(5 * step), here, width)
         y += stride
 
 

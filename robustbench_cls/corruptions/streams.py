@@ -100,5 +100,6 @@ def _spread(uniform_N: UInt16Array, spread_N: Float32Array) -> None:
 
 @cache
 def quantiles() -> Float32Array:
+    """The 65,536 normal numbers, from the least."""
     half = [NormalDist().inv_cdf((i + 0.5) / 65536) for i in range(32768, 65536)]
     return np.array([-value for value in reversed(half)] + half, np.float32)
