@@ -11,7 +11,8 @@ import numpy as np
 
 from robustbench_cls.core.corruption import Corruption, UInt8Image
 from robustbench_cls.core.keys import Key
-from robustbench_cls.corruptions.kernel import Int32Array, UInt16Array, kernel
+from robustbench_cls.corruptions.kernel import Int32Array, Int64Array, UInt16Array, kernel
+from robustbench_cls.corruptions.scratch import scratch
 
 SHARE = ((2, 5), (3, 10), (1, 5), (1, 10), (1, 20))
 """What is left of the distance from the mean, as a fraction, by severity."""
@@ -27,28 +28,38 @@ def render(image_HW3: UInt8Image, severity: int) -> UInt8Image:
     p, q = SHARE[severity - 1]
     height, width, _ = image_HW3.shape
     rows_HR = image_HW3.reshape(height, -1)
-    sums_R = np.zeros(3 * width, np.int32)
-    _sum_columns(rows_HR, sums_R)
-    offsets_3 = (q - p) * sums_R.reshape(width, 3).sum(axis=0, dtype=np.int64) // (height * width)
-    offsets_R = np.empty((width, 3), np.uint16)
-    offsets_R[:] = offsets_3
+    sums_R, totals_3 = scratch("contrast_sums", (3 * width,), np.int32), np.zeros(3, np.int64)
+    _sum(rows_HR, sums_R, totals_3)
+    offsets_3 = ((q - p) * totals_3 // (height * width)).astype(np.uint16)
+    offsets_R = scratch("contrast_offsets", (3 * width,), np.uint16)
     flat = np.empty_like(image_HW3)
-    _shrink(rows_HR, offsets_R.reshape(-1), np.uint16(p), np.uint32(65536 // q + 1), flat.reshape(height, -1))
+    _shrink(rows_HR, offsets_3, np.uint16(p), np.uint32(65536 // q + 1), offsets_R, flat.reshape(height, -1))
     return flat
 
 
 @kernel
-def _sum_columns(rows_HR: UInt8Image, sums_R: Int32Array) -> None:
+def _sum(rows_HR: UInt8Image, sums_R: Int32Array, totals_3: Int64Array) -> None:
+    for i in range(sums_R.size):
+        sums_R[i] = 0
     for y in range(rows_HR.shape[0]):
         row = rows_HR[y]
         for i in range(row.size):
             sums_R[i] += np.int32(row[i])
+    for i in range(sums_R.size):
+        totals_3[i % 3] += sums_R[i]
 
 
 @kernel
 def _shrink(
-    rows_HR: UInt8Image, offsets_R: UInt16Array, share: np.uint16, inverse: np.uint32, flat_HR: UInt8Image
+    rows_HR: UInt8Image,
+    offsets_3: UInt16Array,
+    share: np.uint16,
+    inverse: np.uint32,
+    offsets_R: UInt16Array,
+    flat_HR: UInt8Image,
 ) -> None:
+    for i in range(offsets_R.size):
+        offsets_R[i] = offsets_3[i % 3]
     for y in range(rows_HR.shape[0]):
         row = rows_HR[y]
         out = flat_HR[y]

@@ -13,7 +13,6 @@ from math import ceil, cos, pi, radians, sin, sqrt
 from typing import NamedTuple, TypeAlias, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from robustbench_cls.core.corruption import UInt8Image
 from robustbench_cls.corruptions.kernel import Float32Array, Float64Array, Int64Array, kernel
@@ -120,15 +119,17 @@ def blur(picture: Picture, along: Taps, before_floor: float) -> UInt8Image:
     _pad(picture.reshape(height, -1), left, channels, padded_HV)
     blurred = np.empty(picture.shape, np.uint8)
     blurred_HV = blurred.reshape(height, -1)
-    sums_V = scratch("motion_sums", (width * channels,), np.float32)
-    whole_HV = scratch("motion_whole", (height if exact.weights_T.size else 0, width * channels), np.bool_)
+    size = blurred_HV.shape[1]
+    sums_V = scratch("motion_sums", (size,), np.float32)
     starts_T = (few.columns_T + left) * channels
+    whole_V = scratch("motion_whole", (-(-size // 8) * 8,), np.uint8)
+    whole_V[size:] = 0
+    whole_N = scratch("motion_places", (blurred.size if exact.weights_T.size else 0,), np.int64)
     start = np.float32(before_floor)
-    _sum(padded_HV, few.rows_T, starts_T, few.weights_T, start, sums_V, whole_HV, blurred_HV)
-    if exact.weights_T.size:
-        whole_N = np.flatnonzero(whole_HV)
+    count = _sum(padded_HV, few.rows_T, starts_T, few.weights_T, start, sums_V, whole_V, whole_N, blurred_HV)
+    if count:
         starts_T = (exact.columns_T + left) * channels
-        _sum_again(padded_HV, exact.rows_T, starts_T, exact.weights_T, before_floor, whole_N, blurred_HV)
+        _sum_again(padded_HV, exact.rows_T, starts_T, exact.weights_T, before_floor, whole_N[:count], blurred_HV)
     return blurred
 
 
@@ -154,10 +155,12 @@ def _sum(
     weights_T: FloatArray,
     start: np.float32,
     sums_V: Float32Array,
-    whole_HV: npt.NDArray[np.bool_],
+    whole_V: UInt8Image,
+    whole_N: Int64Array,
     blurred_HV: UInt8Image,
-) -> None:
-    near = np.float32(WHOLE)
+) -> int:
+    """The number of whole sums; their places go to `whole_N`, if it has any size."""
+    near, count, eights = np.float32(WHOLE), 0, whole_V.view(np.uint64)
     height, size = blurred_HV.shape
     for y in range(height):
         for i in range(size):
@@ -173,11 +176,17 @@ def _sum(
         blurred_V = blurred_HV[y]
         for i in range(size):
             blurred_V[i] = np.uint8(np.int32(sums_V[i]))
-        if whole_HV.shape[0] > 0:
-            whole_V = whole_HV[y]
+        if whole_N.size > 0:
             for i in range(size):
                 raised = sums_V[i] + near
                 whole_V[i] = (raised - np.float32(np.int32(raised)) < near + near) & (sums_V[i] > near)
+            for k in range(eights.size):  # they are few, and passed by eight at a time
+                if eights[k] != 0:
+                    for i in range(8 * k, 8 * k + 8):
+                        if whole_V[i]:
+                            whole_N[count] = y * size + i
+                            count += 1
+    return count
 
 
 @kernel
@@ -187,7 +196,7 @@ def _sum_again(
     starts_T: Int64Array,
     weights_T: FloatArray,
     start: float,
-    places_N: npt.NDArray[np.intp],
+    places_N: Int64Array,
     blurred_HV: UInt8Image,
 ) -> None:
     height, size = blurred_HV.shape
