@@ -9,18 +9,18 @@ there it divides by zero and gives a black image, and this module the image as i
 
 Randomness: stream 0, a normal for each pixel in the order HW.
 
-Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `spatter` of hendrycks/robustness. Edges: Canny 1986,
-doi:10.1109/TPAMI.1986.4767851. Distances: the 5 x 5 chamfer of Borgefors 1986, doi:10.1016/S0734-189X(86)80047-0.
-Both, and the other filters of water, give the integers that OpenCV does.
+Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `spatter` of hendrycks/robustness. The filters of water
+give the integers that OpenCV's do; edges and distances have files of their own.
 """
 
 import numpy as np
-import numpy.typing as npt
 
 from robustbench_cls.core.corruption import Corruption, UInt8Image
 from robustbench_cls.core.keys import Key
+from robustbench_cls.corruptions.distance import FARTHEST, STEP, distance_to
+from robustbench_cls.corruptions.edges import find_edges
 from robustbench_cls.corruptions.gaussian import smooth
-from robustbench_cls.corruptions.kernel import Float32Array, Int32Array, kernel
+from robustbench_cls.corruptions.kernel import Float32Array, Float64Array, Int32Array, kernel
 from robustbench_cls.corruptions.streams import normals
 
 MEAN = (0.65, 0.65, 0.65, 0.65, 0.67)
@@ -47,21 +47,6 @@ MUD_THRESHOLD = 0.8
 TURQUOISE = (175, 238, 238)
 BROWN = (63, 42, 20)
 
-EDGE_LOW, EDGE_HIGH = 50, 150
-"""Gradients that may belong to an edge, and those that begin one."""
-
-FARTHEST = 20
-"""Pixels from the edge at which shading ends."""
-
-STEP, DIAGONAL, KNIGHT = 1 << 16, 91750, 143976
-"""Lengths 1, 1.4 and 2.1969 of the moves that distances are made of, in 65,536ths of a pixel."""
-
-REACH = 20
-"""Places along a row from which distances come: 0 to 4, and then 0, 5, 10, 15 and 20."""
-
-TANGENT = 13573
-"""Tangent of 22.5 degrees, in 32,768ths."""
-
 
 def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
     """See `Corruption.apply`."""
@@ -81,34 +66,13 @@ def render(image_HW3: UInt8Image, severity: int, normal_HW: Float32Array) -> UIn
 def shading(depth_HW: Int32Array) -> Int32Array:
     """How bright water of this depth, 0..255, is in each place, 0..255."""
     height, width = depth_HW.shape
-    edges = find_edges(depth_HW)
-    distance = np.full((height + 4, width + 4), FARTHEST * STEP, np.int32)
-    _start(edges, distance)
-    run_2N = np.full((2, width + 2 * REACH), FARTHEST * STEP, np.int32)
-    _sweep(distance, 2, 1, run_2N)
-    _sweep(distance, height + 1, -1, run_2N)
-    softened_HW = _box(np.ascontiguousarray(distance[1:-1, 1:-1])) // np.int32(9 * STEP)
+    softened_HW = _box(distance_to(find_edges(depth_HW))) // np.int32(9 * STEP)
     equal = np.empty((height + 2, width + 2), np.int32)
     _look_up(softened_HW, _equalising(softened_HW), equal)
     embossed = np.empty_like(equal)
     _emboss(equal, embossed)
     shading_HW: Int32Array = (_box(embossed) + np.int32(4)) // np.int32(9)
     return shading_HW
-
-
-def find_edges(depth_HW: Int32Array) -> npt.NDArray[np.uint8]:
-    """2 where Canny's filter finds an edge, with a margin of one place."""
-    height, width = depth_HW.shape
-    depth = np.empty((height + 2, width + 2), np.int32)
-    depth[1:-1, 1:-1] = depth_HW
-    depth[[0, -1]] = depth[[1, -2]]
-    depth[:, [0, -1]] = depth[:, [1, -2]]
-    across_HW, down_HW, steep = np.empty_like(depth_HW), np.empty_like(depth_HW), np.zeros_like(depth)
-    _gradients(depth, across_HW, down_HW, steep)
-    edges = np.zeros(depth.shape, np.uint8)
-    _thin(steep, across_HW, down_HW, edges)
-    _link(edges, np.flatnonzero(edges == 1), across_HW.reshape(-1))
-    return edges
 
 
 def _under_water(
@@ -176,110 +140,6 @@ def _depth(noise_N: Float32Array, threshold: np.float32, depth_N: Int32Array) ->
 def _cover(noise_N: Float32Array, threshold: np.float32, mud_N: Float32Array) -> None:
     for i in range(noise_N.size):
         mud_N[i] = np.float32(1) if noise_N[i] > threshold else np.float32(0)
-
-
-@kernel
-def _gradients(depth: Int32Array, across_HW: Int32Array, down_HW: Int32Array, steep: Int32Array) -> None:
-    """Sobel's, and the sum of both without their signs; `depth` and `steep` have a margin of one place."""
-    two = np.int32(2)
-    height, width = across_HW.shape
-    for y in range(height):
-        above, here, below = depth[y], depth[y + 1], depth[y + 2]
-        across_W, down_W, steep_W = across_HW[y], down_HW[y], steep[y + 1, 1:]
-        for x in range(width):
-            across_W[x] = (above[x + 2] - above[x]) + (below[x + 2] - below[x]) + two * (here[x + 2] - here[x])
-            down_W[x] = (below[x] - above[x]) + (below[x + 2] - above[x + 2]) + two * (below[x + 1] - above[x + 1])
-        for x in range(width):
-            steep_W[x] = abs(across_W[x]) + abs(down_W[x])
-
-
-@kernel
-def _thin(steep: Int32Array, across_HW: Int32Array, down_HW: Int32Array, edges: npt.NDArray[np.uint8]) -> None:
-    """1 or 2, for a low or a high gradient, where no neighbour across the edge is steeper; of equals, the first."""
-    for y in range(across_HW.shape[0]):
-        above, here, below = steep[y], steep[y + 1], steep[y + 2]
-        across_W, down_W, edges_W = across_HW[y], down_HW[y], edges[y + 1, 1:]
-        for x in range(across_W.size):
-            height, left, right, top, bottom = here[x + 1], here[x], here[x + 2], above[x + 1], below[x + 1]
-            top_left, top_right, bottom_left, bottom_right = above[x], above[x + 2], below[x], below[x + 2]
-            across, down = across_W[x], down_W[x]
-            flat, tall = abs(across), abs(down) << np.int32(15)
-            border = flat * np.int32(TANGENT)
-            falling = (across ^ down) < np.int32(0)
-            first = top_right if falling else top_left
-            second = bottom_left if falling else bottom_right
-            second += np.int32(1)
-            upright, level = tall < border, tall > border + (flat << np.int32(16))
-            first = top if level else first
-            second = bottom if level else second
-            first = left if upright else first
-            second = right if upright else second
-            low = (height > first) & (height >= second) & (height > np.int32(EDGE_LOW))
-            edges_W[x] = np.uint8(low) + np.uint8(low & (height > np.int32(EDGE_HIGH)))
-
-
-@kernel
-def _link(edges: npt.NDArray[np.uint8], ones_N: npt.NDArray[np.intp], todo_N: Int32Array) -> None:
-    """Turn each 1 that a chain of ones joins to a 2 into a 2; `edges` has a margin of one place."""
-    columns = edges.shape[1]
-    edges_N = edges.reshape(-1)
-    for start in ones_N:
-        linked = False
-        for y in range(-columns, columns + 1, columns):
-            for x in range(-1, 2):
-                linked |= edges_N[start + y + x] == 2
-        if edges_N[start] != 1 or not linked:
-            continue
-        edges_N[start] = 2
-        todo_N[0] = start
-        count = 1
-        while count > 0:
-            count -= 1
-            middle = todo_N[count]
-            for y in range(-columns, columns + 1, columns):
-                for x in range(-1, 2):
-                    if edges_N[middle + y + x] == 1:
-                        edges_N[middle + y + x] = 2
-                        todo_N[count] = middle + y + x
-                        count += 1
-
-
-@kernel
-def _start(edges: npt.NDArray[np.uint8], distance: Int32Array) -> None:
-    """The longest distance, and 0 where there is an edge; `distance` has a margin of one place more than `edges`."""
-    for y in range(edges.shape[0]):
-        edge, row = edges[y], distance[y + 1, 1:]
-        for x in range(edge.size):
-            row[x] = np.int32(0) if edge[x] == np.uint8(2) else np.int32(FARTHEST * STEP)
-
-
-@kernel
-def _sweep(distance: Int32Array, begin: int, stride: int, run_2N: Int32Array) -> None:
-    """Shorten ways, along the row `begin` and then each `stride` rows on, by the moves from rows and places before."""
-    step, diagonal, knight = np.int32(STEP), np.int32(DIAGONAL), np.int32(KNIGHT)
-    width = distance.shape[1] - 4
-    direct, nearby = run_2N[0], run_2N[1]
-    y = begin
-    for _ in range(distance.shape[0] - 4):
-        here, above, top = distance[y, 2:], distance[y - stride], distance[y - 2 * stride]
-        run = direct[REACH:]
-        for x in range(width):
-            moves = min(min(top[x + 1], top[x + 3]), min(above[x], above[x + 4])) + knight
-            moves = min(min(above[x + 1], above[x + 3]) + diagonal, moves)
-            run[x] = min(min(above[x + 2] + step, here[x]), moves)
-        _along(direct, stride, step, nearby[REACH:], width)
-        _along(nearby, 5 * stride, np.int32(5 * step), here, width)
-        y += stride
-
-
-@kernel
-def _along(run_N: Int32Array, places: int, length: np.int32, shorter: Int32Array, width: int) -> None:
-    here, first, second = run_N[REACH:], run_N[REACH - places :], run_N[REACH - 2 * places :]
-    third, fourth = run_N[REACH - 3 * places :], run_N[REACH - 4 * places :]
-    for x in range(width):
-        near = min(here[x], min(first[x], second[x] + length) + length)
-        far = min(third[x], fourth[x] + length) + np.int32(3) * length
-        shorter[x] = min(near, far)
 
 
 @kernel
@@ -363,7 +223,7 @@ def _add_mud(
     values_HN: UInt8Image,
     mud_HW: Float32Array,
     threshold: np.float32,
-    colour_3: npt.NDArray[np.float64],
+    colour_3: Float64Array,
     muddy_HN: UInt8Image,
 ) -> None:
     one, white = np.float32(1), np.float32(255)

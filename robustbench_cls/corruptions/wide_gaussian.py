@@ -1,0 +1,181 @@
+"""A Gaussian filter of many pixels: by matrices, and only for places some pixels apart, with lines between them.
+
+Smoothing is a product with a matrix for each axis, most of it zeros, which are left out in blocks. Results lie within
+1e-4 of the largest value of the direct way.
+"""
+
+from functools import lru_cache
+from math import exp
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from robustbench_cls.corruptions.gaussian import smooth
+from robustbench_cls.corruptions.kernel import Float32Array, Int32Array, kernel
+
+TRUNCATE = 3.0
+"""Standard deviations at which the Gaussians end."""
+
+SPARSE = 40.0
+"""Standard deviation in pixels of the Gaussian for each pixel between computed places."""
+
+WIDE = 40.0
+"""Standard deviation in pixels from which a filter by matrices is the faster one."""
+
+BLOCK = 8
+"""Rows that are added at a time."""
+
+
+class Banded(NamedTuple):
+    """A matrix with as many rows and columns as needed, padded with zeros, and where it is not zero."""
+
+    values: Float32Array
+    first_block: Int32Array
+    """By row: the block of columns that the values begin in ..."""
+    last_block: Int32Array
+    """... and the one after the last."""
+    first_column: Int32Array
+    """By block of rows: the column that the values begin in ..."""
+    last_column: Int32Array
+    """... and the one after the last."""
+
+
+def smoothed(field_HW: Float32Array, sigma_y: float, sigma_x: float) -> Float32Array:
+    """The field under a Gaussian, mirrored at the edges."""
+    if sigma_y == sigma_x < WIDE:
+        return smooth(field_HW[..., None], sigma_y, "reflect", TRUNCATE)[..., 0]
+    height, width = field_HW.shape
+    padded = np.zeros((_whole(height), _whole(width)), np.float32)
+    padded[:height, :width] = field_HW
+    step_y, step_x = _step(sigma_y), _step(sigma_x)
+    values = _product(_gaussian(height, sigma_y, step_y, False), _dense(padded))
+    values = _product(_dense(values), _gaussian(width, sigma_x, step_x, True))
+    if step_y > 1:
+        values = _product(_between(height, step_y, False), _dense(values))
+    if step_x > 1:
+        values = _product(_dense(values), _between(width, step_x, True))
+    return np.ascontiguousarray(values[:height, :width])
+
+
+def _whole(size: int) -> int:
+    return -(-size // BLOCK) * BLOCK
+
+
+def _step(sigma: float) -> int:
+    return max(1, int(sigma / SPARSE))
+
+
+def _dense(values: Float32Array) -> Banded:
+    rows, columns = values.shape
+    last_block, last_column = np.full(rows, columns // BLOCK, np.int32), np.full(rows // BLOCK, columns, np.int32)
+    return Banded(values, np.zeros_like(last_block), last_block, np.zeros_like(last_column), last_column)
+
+
+def _product(left: Banded, right: Banded) -> Float32Array:
+    product = np.empty((left.values.shape[0], right.values.shape[1]), np.float32)
+    _multiply(
+        left.values,
+        left.first_block,
+        left.last_block,
+        right.values,
+        right.first_column,
+        right.last_column,
+        product,
+    )
+    return product
+
+
+@lru_cache(maxsize=32)
+def _gaussian(size: int, sigma: float, step: int, transposed: bool) -> Banded:
+    """The matrix of a Gaussian filter whose results are wanted at places 0, step, 2 step ... up to the last one."""
+    reach = int(TRUNCATE * sigma + 0.5)
+    heights = [exp(-0.5 * (distance / sigma) ** 2) for distance in range(reach + 1)]
+    total = heights[0] + 2 * sum(heights[1:])
+    weights_R = np.array([heights[abs(distance)] / total for distance in range(-reach, reach + 1)])
+    nodes = -(-(size - 1) // step) + 1
+    matrix = np.zeros((nodes, size))
+    for node in range(nodes):
+        phase_R = np.arange(node * step - reach, node * step + reach + 1) % (2 * size)
+        np.add.at(matrix[node], np.minimum(phase_R, 2 * size - 1 - phase_R), weights_R)
+    return _banded(matrix, transposed)
+
+
+@lru_cache(maxsize=32)
+def _between(size: int, step: int, transposed: bool) -> Banded:
+    """The matrix that interpolates from the places of `_gaussian` to all."""
+    matrix = np.zeros((size, -(-(size - 1) // step) + 1))
+    for place in range(size):
+        node, rest = divmod(place, step)
+        matrix[place, node] = 1 - rest / step
+        if rest:
+            matrix[place, node + 1] = rest / step
+    return _banded(matrix, transposed)
+
+
+def _banded(matrix: npt.NDArray[np.float64], transposed: bool) -> Banded:
+    matrix = matrix.T if transposed else matrix
+    rows, columns = matrix.shape
+    values = np.zeros((_whole(rows), _whole(columns)), np.float32)
+    values[:rows, :columns] = matrix
+    first_block, last_block = _extent(values.reshape(values.shape[0], -1, BLOCK), 2)
+    first_column, last_column = _extent(values.reshape(-1, BLOCK, values.shape[1]), 1)
+    return Banded(values, first_block, last_block, first_column, last_column)
+
+
+def _extent(values: Float32Array, axis: int) -> tuple[Int32Array, Int32Array]:
+    """By row the first place that is used, and the one after the last, once all along the axis are one place."""
+    used = (values != 0).max(axis=axis)
+    last = np.where(used.any(axis=1), used.shape[1] - used[:, ::-1].argmax(axis=1), 0)
+    return used.argmax(axis=1).astype(np.int32), last.astype(np.int32)
+
+
+@kernel
+def _multiply(
+    left: Float32Array,
+    first_block: Int32Array,
+    last_block: Int32Array,
+    right: Float32Array,
+    first_column: Int32Array,
+    last_column: Int32Array,
+    product: Float32Array,
+) -> None:
+    for y in range(left.shape[0]):
+        sums = product[y]
+        for x in range(sums.size):
+            sums[x] = np.float32(0)
+        for block in range(first_block[y], last_block[y]):
+            i, begin, end = block * BLOCK, first_column[block], last_column[block]
+            _add_rows(
+                sums[begin:end],
+                left[y, i : i + BLOCK],
+                right[i][begin:end],  # a row before its columns: numba knows such a view to be contiguous
+                right[i + 1][begin:end],
+                right[i + 2][begin:end],
+                right[i + 3][begin:end],
+                right[i + 4][begin:end],
+                right[i + 5][begin:end],
+                right[i + 6][begin:end],
+                right[i + 7][begin:end],
+            )
+
+
+@kernel
+def _add_rows(
+    sums: Float32Array,
+    weights: Float32Array,
+    a: Float32Array,
+    b: Float32Array,
+    c: Float32Array,
+    d: Float32Array,
+    e: Float32Array,
+    f: Float32Array,
+    g: Float32Array,
+    h: Float32Array,
+) -> None:
+    weight_a, weight_b, weight_c, weight_d = weights[0], weights[1], weights[2], weights[3]
+    weight_e, weight_f, weight_g, weight_h = weights[4], weights[5], weights[6], weights[7]
+    for x in range(sums.size):
+        upper = (a[x] * weight_a + b[x] * weight_b) + (c[x] * weight_c + d[x] * weight_d)
+        lower = (e[x] * weight_e + f[x] * weight_f) + (g[x] * weight_g + h[x] * weight_h)
+        sums[x] += upper + lower
