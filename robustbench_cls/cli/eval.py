@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from robustbench_cls.core.files import CROPS
+
 PATH = click.Path(path_type=Path)
 
 
@@ -18,7 +20,11 @@ PATH = click.Path(path_type=Path)
 @click.option("--limit", default=0, help="Images a split, drawn by key: the same for every model. 0: all.")
 @click.option("--seed", default=0, show_default=True, help="Seed of corruptions and of --limit.")
 @click.option("--batch-size", default=64, show_default=True)
-@click.option("--workers", type=int, help="Loading processes. Default: one a core.")
+@click.option("--workers", type=int, help="Threads that decode and corrupt. Default: one a core.")
+@click.option("--shard", help="Measure part I of N, as I/N; the last to finish joins them. torchrun sets it itself.")
+@click.option("--crops", type=PATH, default=CROPS, show_default=True, help="Where decoded crops are kept.")
+@click.option("--no-cache", is_flag=True, help="Keep no crops: decode the images for each condition.")
+@click.option("--keep-logits", is_flag=True, help="Store the logits too, in half precision.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps, ...")
 @click.option("--out", type=PATH, help="Folder of the run. Default: reports/runs/<model>.")
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
@@ -34,6 +40,10 @@ def command(
     seed: int,
     batch_size: int,
     workers: int | None,
+    shard: str | None,
+    crops: Path,
+    no_cache: bool,
+    keep_logits: bool,
     device: str,
     out: Path | None,
     as_json: bool,
@@ -57,7 +67,16 @@ def command(
         checkpoint or str(model), weights=weights, ordered_match=ordered_match, class_names=names, device=device
     )
     options = EvaluationOptions(
-        data=data, limit=limit, seed=seed, batch_size=batch_size, workers=workers, out=out, progress=not as_json
+        data=data,
+        limit=limit,
+        seed=seed,
+        batch_size=batch_size,
+        workers=workers,
+        shard=shard,
+        crops=None if no_cache else crops,
+        keep_logits=keep_logits,
+        out=out,
+        progress=not as_json,
     )
     runs = evaluate(classifier, chosen, options)
     print_scores(runs, as_json=as_json)

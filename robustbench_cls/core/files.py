@@ -13,6 +13,9 @@ from robustbench_cls.core.errors import UserError
 RUNS = Path("reports/runs")
 """Where results go unless `--out` says otherwise: a folder a model."""
 
+CROPS = Path("reports/crops")
+"""Where decoded crops are kept for all models and later runs, unless `--crops` says otherwise."""
+
 
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:
@@ -55,3 +58,33 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Store a JSON file, whole or not at all."""
     with atomic(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, shared: bool = False, wait: bool = False) -> Iterator[bool]:
+    """Hold a lock that a killed process gives back by itself; the file stays.
+
+    Args:
+        path: the lock's file.
+        shared: together with others that ask for it shared.
+        wait: until it is free.
+
+    Yields:
+        False where another process holds it. On systems and file systems without such locks always True.
+    """
+    try:
+        import fcntl
+    except ImportError:  # not on Windows
+        yield True
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+            return
+        except OSError:  # some network file systems have no locks
+            yield True
+            return
+        yield True

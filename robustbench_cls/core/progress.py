@@ -23,6 +23,13 @@ def _pause() -> float:
     return 0.2 if sys.stderr.isatty() else 20.0
 
 
+def notice(text: str) -> None:
+    """A line for the user beside what was asked for; bars go on below it."""
+    from tqdm import tqdm
+
+    tqdm.write(f"robust: {text}", file=sys.stderr)
+
+
 def progress_bar(total: int, done: int, label: str, *, show: bool, unit: str = "img") -> "tqdm[NoReturn]":
     """A bar that starts at `done` of `total`."""
     from tqdm import tqdm

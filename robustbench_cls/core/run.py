@@ -17,6 +17,7 @@ class RunIdentity:
         classes_sha256: of the head's class names in order.
         label_space_sha256: of the class names that compete, in the head's order.
         limit: images drawn from each split by key; 0 for all.
+        precision, backend: number type and program of the forward pass.
     """
 
     model: str
@@ -31,6 +32,7 @@ class RunIdentity:
     limit: int
     seed: int
     precision: str
+    backend: str
 
     def digest(self) -> str:
         """A SHA-256 hex digest of all fields."""

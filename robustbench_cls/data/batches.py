@@ -1,26 +1,33 @@
-"""Batches of uint8 crops for evaluation, made by worker processes, each image exactly once and in order."""
+"""Batches of uint8 images for evaluation, made by threads ahead of the forward pass, each image exactly once, in order.
+
+Why threads and not processes: decoding, cutting and corrupting release Python's lock, nothing is copied between
+processes, and a batch is ready in memory that the GPU can read.
+"""
 
 import contextlib
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias
 
 import torch
-from torch.utils.data import DataLoader, Dataset
 
 from robustbench_cls.core.corruption import UInt8Image
 from robustbench_cls.core.errors import UserError
-from robustbench_cls.core.suite import Condition, Protocol
-from robustbench_cls.data.crops import crop, fit
-from robustbench_cls.data.source import ImageSource
+from robustbench_cls.core.suite import Condition
+from robustbench_cls.data.crop_cache import Crops
+from robustbench_cls.data.crops import fit
 
 Change: TypeAlias = Callable[[UInt8Image, str], UInt8Image]
-"""From a crop and its image id to the crop that the model is shown. Picklable."""
+"""From a crop and its image id to the crop that the model is shown."""
 
 MOST_WORKERS = 256
 
-Item: TypeAlias = tuple[int, int]
+AHEAD = 2
+"""Batches that are made or ready beyond one for each thread."""
 
 
 @dataclass(frozen=True)
@@ -28,35 +35,46 @@ class Part:
     """The images of one condition, and what happens to them between crop and model."""
 
     condition: Condition
-    source: ImageSource
-    protocol: Protocol
+    crops: Crops
     change: Change | None = None
 
+    def __len__(self) -> int:
+        return len(self.crops)
 
-class PartImages(Dataset[tuple[torch.Tensor, int]]):
-    """The images of several parts by (part, index): uint8 HW3 at the input size, and the label."""
-
-    def __init__(self, parts: Sequence[Part]) -> None:
-        self.parts = parts
-
-    def __getitem__(self, item: Item) -> tuple[torch.Tensor, int]:
-        part = self.parts[item[0]]
-        index = item[1]
-        protocol = part.protocol
-        image_HW3 = crop(part.source.image(index), protocol)
-        if part.change is not None:
-            image_HW3 = part.change(image_HW3, part.source.ids[index])
-        image_HW3 = fit(image_HW3, protocol.input_size or image_HW3.shape[0], protocol.interpolation or "bilinear")
-        return torch.from_numpy(image_HW3), int(part.source.labels_N[index])
+    def image(self, index: int) -> UInt8Image:
+        """What the model is shown of image `index`, uint8 HW3."""
+        image_HW3 = self.crops[index]
+        if self.change is not None:
+            image_HW3 = self.change(image_HW3, self.crops.source.ids[index])
+        protocol = self.crops.protocol
+        return fit(image_HW3, protocol.input_size or image_HW3.shape[0], protocol.interpolation or "bilinear")
 
 
-def batch_plan(sizes: Sequence[int], batch_size: int) -> list[list[Item]]:
-    """All (part, index) pairs in order, in batches that never mix parts."""
-    return [
-        [(part, index) for index in range(start, min(start + batch_size, size))]
-        for part, size in enumerate(sizes)
-        for start in range(0, size, batch_size)
-    ]
+@dataclass(frozen=True)
+class Rows:
+    """Images `start` .. `stop` - 1 of a part."""
+
+    part: Part
+    start: int
+    stop: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Their image ids."""
+        return self.part.crops.source.ids[self.start : self.stop]
+
+    @property
+    def labels(self) -> torch.Tensor:
+        """Their labels_B, int64."""
+        return torch.from_numpy(self.part.crops.source.labels_N[self.start : self.stop])
+
+    def in_batches(self, batch_size: int) -> list["Rows"]:
+        """The same, cut at multiples of the batch size: the same batches wherever the rows begin."""
+        cuts = [self.start, *range((self.start // batch_size + 1) * batch_size, self.stop, batch_size), self.stop]
+        return [Rows(self.part, start, stop) for start, stop in pairwise(cuts) if start < stop]
 
 
 def usable_cores() -> int:
@@ -65,7 +83,7 @@ def usable_cores() -> int:
 
 
 def loading_workers(asked: int | None) -> int:
-    """Worker processes for loading: as many as asked for, else one a core and at most 16.
+    """Threads or processes for loading: as many as asked for, else one a core and at most 16.
 
     Raises:
         UserError: under 0 or over 256.
@@ -81,7 +99,7 @@ def loading_workers(asked: int | None) -> int:
 def one_opencv_thread() -> Iterator[None]:
     """OpenCV without threads of its own while the block runs.
 
-    Loading processes have a core each, where more threads would only be in the way; and a process forked while
+    Loading threads have a core each, where more threads would only be in the way; and a process forked while
     OpenCV's threads are alive waits for them without end. Where OpenCV can't be loaded nothing is done: the
     corruption that needs it says so, with the cure.
     """
@@ -98,29 +116,42 @@ def one_opencv_thread() -> Iterator[None]:
         cv2.setNumThreads(before)
 
 
-def batches(
-    parts: Sequence[Part], batch_size: int, workers: int
-) -> Iterator[tuple[int, int, torch.Tensor, torch.Tensor]]:
-    """Every image of every part once, in order: (part, first index, images_BHW3, labels_B).
+def batches(plan: Sequence[Rows], workers: int) -> Iterator[tuple[Rows, torch.Tensor]]:
+    """The images of each batch, in order: (rows, images_BHW3); made ahead by `workers` threads, or on demand if 0.
 
     Raises:
         UserError: an image can't be read; the message names it.
     """
-    plan = batch_plan([len(part.source) for part in parts], batch_size)
-    loader = DataLoader(
-        PartImages(parts),
-        batch_sampler=plan,
-        num_workers=workers,
-        pin_memory=torch.accelerator.is_available(),
+    if workers == 0:
+        yield from ((rows, images_of(rows)) for rows in plan)
+        return
+    waiting: deque[tuple[Rows, Future[torch.Tensor]]] = deque()
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="images")
+    with one_opencv_thread():
+        try:
+            for rows in plan:
+                waiting.append((rows, pool.submit(images_of, rows)))
+                if len(waiting) > workers + AHEAD:
+                    yield _first(waiting)
+            while waiting:
+                yield _first(waiting)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _first(waiting: "deque[tuple[Rows, Future[torch.Tensor]]]") -> tuple[Rows, torch.Tensor]:
+    rows, images = waiting.popleft()
+    return rows, images.result()
+
+
+def images_of(rows: Rows) -> torch.Tensor:
+    """The images, uint8 BHW3, in memory that a GPU can read."""
+    first_HW3 = rows.part.image(rows.start)
+    images_BHW3 = torch.empty(
+        (len(rows), *first_HW3.shape), dtype=torch.uint8, pin_memory=torch.accelerator.is_available()
     )
-    with one_opencv_thread() if workers else contextlib.nullcontext():
-        for items, (images_BHW3, labels_B) in zip(plan, unwrapped(loader), strict=True):
-            yield items[0][0], items[0][1], images_BHW3, labels_B
-
-
-def unwrapped(loader: "DataLoader[tuple[torch.Tensor, int]]") -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """The loader's batches; a UserError raised in a worker comes out with its own message alone."""
-    try:
-        yield from loader
-    except UserError as error:
-        raise UserError(str(error).rpartition("UserError: ")[2].strip()) from None
+    array_BHW3 = images_BHW3.numpy()
+    array_BHW3[0] = first_HW3
+    for i in range(1, len(rows)):
+        array_BHW3[i] = rows.part.image(rows.start + i)
+    return images_BHW3

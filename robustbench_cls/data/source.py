@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,7 +32,8 @@ class ImageSource:
         class_names: what the source itself calls its classes.
         ids: N names, stable across machines: the path below the split's folder, or the row.
         labels_N: index into `class_names`.
-        fingerprint: changes with any name, label or file size.
+        fingerprint: changes with any name, label or file size; the same on every machine.
+        stamp: changes with any file's size or time of change, on this machine.
         reader: timm's; `reader[position]` gives an open file and a label.
         positions_N: where each image stands in the reader.
     """
@@ -41,11 +43,32 @@ class ImageSource:
     ids: tuple[str, ...]
     labels_N: npt.NDArray[np.int64]
     fingerprint: str
+    stamp: str
     reader: Any
     positions_N: npt.NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def name(self, index: int) -> str:
+        """What messages call image `index`."""
+        return f"{self.path}/{self.ids[index]}"
+
+    def data(self, index: int) -> bytes:
+        """The encoded file of image `index`.
+
+        Raises:
+            UserError: it is gone or can't be read; the message names it.
+        """
+        name = self.name(index)
+        try:
+            with self.reader[int(self.positions_N[index])][0] as file:
+                data: bytes = file.read()
+        except OSError as error:
+            raise UserError(f"{name} can't be read: {error.strerror or error}.") from error
+        except TypeError as error:
+            raise UserError(f"{name} holds no image. Leave the row out.") from error
+        return data
 
     def image(self, index: int) -> Image.Image:
         """Image `index`, decoded to RGB.
@@ -53,15 +76,7 @@ class ImageSource:
         Raises:
             UserError: the file is gone or not a readable image; the message names it.
         """
-        name = f"{self.path}/{self.ids[index]}"
-        try:
-            with self.reader[int(self.positions_N[index])][0] as file:
-                data = file.read()
-        except OSError as error:
-            raise UserError(f"{name} can't be read: {error.strerror or error}.") from error
-        except TypeError as error:
-            raise UserError(f"{name} holds no image. Leave the row out.") from error
-        return decode_rgb(data, name)
+        return decode_rgb(self.data(index), self.name(index))
 
     def take(self, indices: npt.NDArray[np.int64]) -> "ImageSource":
         """The images at `indices`, in that order."""
@@ -116,10 +131,10 @@ def _open_folder(path: Path) -> ImageSource:
     ids = tuple(file.relative_to(path).as_posix() for file in files)
     labels_N = np.array([label for _, label in reader.samples], dtype=np.int64)
     try:
-        sizes = [file.stat().st_size for file in files]
+        stats = [file.stat() for file in files]
     except OSError as error:
         raise UserError(f"{error.filename} can't be read: {error.strerror}. Is it a broken link?") from error
-    return _source(str(path), class_names, ids, labels_N, sizes, reader)
+    return _source(str(path), class_names, ids, labels_N, stats, reader)
 
 
 def _check_links(files: Sequence[Path]) -> None:
@@ -143,7 +158,7 @@ def _open_parquet(path: Path, split: str, files: Sequence[Path]) -> ImageSource:
         )
     labels_N = np.array(labels, dtype=np.int64)
     ids = tuple(f"{split}/{row:07d}" for row in range(len(reader)))
-    return _source(f"{path}", class_names, ids, labels_N, [file.stat().st_size for file in files], reader)
+    return _source(str(path), class_names, ids, labels_N, [file.stat() for file in files], reader)
 
 
 def _columns(file: Path) -> tuple[str, str]:
@@ -186,9 +201,14 @@ def _source(
     class_names: tuple[str, ...],
     ids: tuple[str, ...],
     labels_N: npt.NDArray[np.int64],
-    sizes: Sequence[int],
+    stats: Sequence[os.stat_result],
     reader: Any,
 ) -> ImageSource:
-    content = json.dumps([class_names, ids, labels_N.tolist(), list(sizes)])
-    fingerprint = hashlib.sha256(content.encode()).hexdigest()
-    return ImageSource(path, class_names, ids, labels_N, fingerprint, reader, np.arange(len(ids), dtype=np.int64))
+    fingerprint = _digest([class_names, ids, labels_N.tolist(), [stat.st_size for stat in stats]])
+    stamp = _digest([[stat.st_size, stat.st_mtime_ns] for stat in stats])
+    positions_N = np.arange(len(ids), dtype=np.int64)
+    return ImageSource(path, class_names, ids, labels_N, fingerprint, stamp, reader, positions_N)
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()

@@ -1,18 +1,21 @@
 """`evaluate`: one model, one or several suites, results on disk."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from robustbench_cls.core.discovery import find
 from robustbench_cls.core.errors import UserError
-from robustbench_cls.core.files import RUNS
+from robustbench_cls.core.files import CROPS, RUNS, locked
 from robustbench_cls.core.progress import progress_bar
-from robustbench_cls.core.suite import Suite
+from robustbench_cls.core.suite import Protocol, Suite
 from robustbench_cls.core.versions import versions
-from robustbench_cls.data.batches import loading_workers
+from robustbench_cls.data.batches import Part, Rows, loading_workers
+from robustbench_cls.data.crop_cache import Crops, open_crops
 from robustbench_cls.evaluation.loop import measure
 from robustbench_cls.evaluation.plan import Plan, plan
+from robustbench_cls.evaluation.shards import Shard, not_stored, read_shard, share
 from robustbench_cls.evaluation.store import StoredRun, open_run
 from robustbench_cls.models.classifier import Classifier
 from robustbench_cls.models.load import load_classifier
@@ -31,6 +34,9 @@ class EvaluationOptions:
     seed: int = field(default=0, metadata={"side": "identity"})
     batch_size: int = field(default=64, metadata={"side": "runtime"})
     workers: int | None = field(default=None, metadata={"side": "runtime"})
+    shard: str | None = field(default=None, metadata={"side": "runtime"})
+    crops: str | Path | None = field(default=CROPS, metadata={"side": "runtime"})
+    keep_logits: bool = field(default=False, metadata={"side": "runtime"})
     out: str | Path | None = field(default=None, metadata={"side": "runtime"})
     progress: bool = field(default=True, metadata={"side": "runtime"})
 
@@ -64,20 +70,37 @@ def evaluate(
     classifier = model if isinstance(model, Classifier) else load_classifier(model)
     named = [suites] if isinstance(suites, (str, Suite)) else list(suites)
     chosen = [s if isinstance(s, Suite) else find(s, "robustbench_cls.suites", Suite, "suite") for s in named]
-    workers = loading_workers(options.workers)
+    workers, shard = loading_workers(options.workers), read_shard(options.shard)
     data = Path(options.data) if options.data is not None else None
-    plans = [plan(suite, classifier, data, options.limit, options.seed, "float32") for suite in chosen]
+    plans = [plan(suite, classifier, data, options.limit, options.seed) for suite in chosen]
     out = Path(options.out) if options.out is not None else RUNS / classifier.name
     runs = [open_run(_stored(p, classifier, out)) for p in plans]
     for suite_plan, run in zip(plans, runs, strict=True):
-        _measure_missing(suite_plan, run, classifier, options, workers)
+        with _claimed(run, shard):
+            _measure_missing(suite_plan, run, classifier, options, workers, shard)
     return runs
+
+
+@contextlib.contextmanager
+def _claimed(run: StoredRun, shard: Shard) -> Iterator[None]:
+    """Keep other processes from doing the same work while the block runs."""
+    alone = shard.count == 1
+    with (
+        locked(run.folder / ".lock", shared=not alone) as free,
+        locked(run.folder / f".lock-{shard.index}-of-{shard.count}") as mine,
+    ):
+        if not (free and mine):
+            raise UserError(
+                f"Another process is measuring into {run.folder}. Wait for it, choose another --out, or share the work "
+                "between processes: --shard 1/2, 2/2, ..."
+            )
+        yield
 
 
 def _stored(suite_plan: Plan, classifier: Classifier, out: Path) -> StoredRun:
     provenance = {
         **classifier.provenance,
-        "data": suite_plan.parts[-1].source.path,
+        "data": suite_plan.parts[-1].crops.source.path,
         "suite_title": suite_plan.suite.title,
         "suite_source": suite_plan.suite.source,
         "notes": list(suite_plan.notes),
@@ -95,21 +118,37 @@ def _stored(suite_plan: Plan, classifier: Classifier, out: Path) -> StoredRun:
 
 
 def _measure_missing(
-    suite_plan: Plan, run: StoredRun, classifier: Classifier, options: EvaluationOptions, workers: int
+    suite_plan: Plan, run: StoredRun, classifier: Classifier, options: EvaluationOptions, workers: int, shard: Shard
 ) -> None:
-    missing = set(run.missing())
-    parts = [part for part in suite_plan.parts if part.condition in missing]
-    total = sum(len(part.source) for part in suite_plan.parts)
-    left = sum(len(part.source) for part in parts)
-    label = f"{classifier.name} on {suite_plan.suite.name}"
-    with progress_bar(total, total - left, label, show=options.progress) as bar:
-        if parts:
+    mine = share(suite_plan.parts, shard, options.batch_size)
+    left = [rows for stretch in mine for rows in not_stored(run, stretch)]
+    if left:
+        left = _with_crops(left, options, workers)
+    total, missing = sum(map(len, mine)), sum(map(len, left))
+    label = f"{classifier.name} on {suite_plan.suite.name}" + (f", shard {shard}" if shard.count > 1 else "")
+    with progress_bar(total, total - missing, label, show=options.progress) as bar:
+        if left:
             measure(
                 run,
                 classifier,
-                parts,
+                left,
                 suite_plan.competing_K,
                 batch_size=options.batch_size,
                 workers=workers,
+                keep_logits=options.keep_logits,
                 advance=bar.update,
             )
+
+
+def _with_crops(stretches: Sequence[Rows], options: EvaluationOptions, workers: int) -> list[Rows]:
+    """The same, with crops from the cache."""
+    folder = Path(options.crops) if options.crops is not None else None
+    stored: dict[tuple[int, Protocol], Crops] = {}
+    parts: dict[int, Part] = {}
+    for part in {id(rows.part): rows.part for rows in stretches}.values():
+        crops = part.crops
+        key = id(crops.source), crops.protocol
+        if key not in stored:
+            stored[key] = open_crops(crops.source, crops.protocol, folder, workers, progress=options.progress)
+        parts[id(part)] = replace(part, crops=stored[key])
+    return [replace(rows, part=parts[id(rows.part)]) for rows in stretches]

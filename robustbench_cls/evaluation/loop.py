@@ -1,52 +1,140 @@
-"""The forward loop: parts in, stored predictions out."""
+"""The forward loop: images in, stored predictions out."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 import torch
 from PIL import Image
 
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.files import atomic
-from robustbench_cls.data.batches import Part, batches
-from robustbench_cls.evaluation.store import StoredRun
+from robustbench_cls.core.progress import notice
+from robustbench_cls.data.batches import Rows, batches
+from robustbench_cls.evaluation.shards import store
+from robustbench_cls.evaluation.store import StoredRun, as_table
 from robustbench_cls.models.classifier import Classifier
 
 Advance: TypeAlias = Callable[[int], object]
 """Called with the number of images just finished."""
 
 
+class Forward:
+    """A classifier's logits, of as many images at a time as its device has memory for."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        self.classifier = classifier
+        self.most = sys.maxsize
+
+    def __call__(self, images_BHW3: torch.Tensor) -> torch.Tensor:
+        """Float32 logits_BC.
+
+        Raises:
+            UserError: there is no memory for a single image.
+        """
+        while True:
+            try:
+                pieces = [
+                    self.classifier.logits(piece)
+                    for piece in torch.split(images_BHW3, min(self.most, len(images_BHW3)))
+                ]
+                return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
+            except RuntimeError as error:
+                if not _out_of_memory(error):
+                    raise
+                self._halve(min(self.most, len(images_BHW3)))
+
+    def _halve(self, tried: int) -> None:
+        if tried == 1:
+            raise UserError(f"{self.classifier.device} has no memory for one image. Use another --device.") from None
+        self.most = tried // 2
+        if torch.accelerator.is_available():
+            torch.accelerator.empty_cache()
+        notice(f"Out of memory with {tried} images at a time; going on with {self.most}.")
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
 def measure(
     run: StoredRun,
     classifier: Classifier,
-    parts: list[Part],
+    stretches: Sequence[Rows],
     competing_K: npt.NDArray[np.int64],
     *,
     batch_size: int,
     workers: int,
+    keep_logits: bool,
     advance: Advance,
 ) -> None:
-    """Show every image of every part to the classifier and store each condition as soon as it is whole.
+    """Show every image of every stretch to the classifier, and store each stretch as soon as it is whole.
+
+    While one batch is in the forward pass of a GPU, the results of the one before are worked out.
 
     Raises:
         UserError: an unreadable image, or logits that are not finite.
     """
-    rows: list[pd.DataFrame] = []
-    for part_index, start, images_BHW3, labels_B in batches(parts, batch_size, workers):
-        part = parts[part_index]
-        ids = part.source.ids[start : start + len(labels_B)]
-        logits_BC = classifier.logits(images_BHW3).cpu()
-        _check_finite(logits_BC, ids, part)
-        if start == 0:
-            _store_sample(run, part, images_BHW3[0])
-        rows.append(columns(logits_BC, labels_B, ids, competing_K))
-        if start + len(ids) == len(part.source):
-            run.write(part.condition, pd.concat(rows, ignore_index=True))
-            rows = []
-        advance(len(ids))
+    collector = _Collector(run, competing_K, keep_logits, list(stretches), advance)
+    forward = Forward(classifier)
+    plan = [batch for stretch in stretches for batch in stretch.in_batches(batch_size)]
+    waiting: tuple[Rows, torch.Tensor, _OnTheWay] | None = None
+    for rows, images_BHW3 in batches(plan, workers):
+        on_the_way = _OnTheWay(forward(images_BHW3))
+        if waiting:
+            collector.take(waiting[0], waiting[1], waiting[2].logits())
+        waiting = rows, images_BHW3, on_the_way
+    if waiting:
+        collector.take(waiting[0], waiting[1], waiting[2].logits())
+
+
+class _OnTheWay:
+    """Logits that are being copied from their device, without waiting for the forward pass after theirs."""
+
+    def __init__(self, logits_BC: torch.Tensor) -> None:
+        self.arrived: torch.cuda.Event | None = None
+        self.logits_BC = logits_BC
+        if logits_BC.is_cuda:
+            self.logits_BC = torch.empty(logits_BC.shape, dtype=logits_BC.dtype, pin_memory=True)
+            self.logits_BC.copy_(logits_BC, non_blocking=True)
+            self.arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            self.arrived.record()
+
+    def logits(self) -> torch.Tensor:
+        if self.arrived is not None:
+            self.arrived.synchronize()
+        return self.logits_BC.cpu()
+
+
+class _Collector:
+    """Results of batches, stored when a stretch is whole."""
+
+    def __init__(
+        self,
+        run: StoredRun,
+        competing_K: npt.NDArray[np.int64],
+        keep_logits: bool,
+        stretches: list[Rows],
+        advance: Advance,
+    ) -> None:
+        self.run, self.competing_K, self.keep_logits, self.advance = run, competing_K, keep_logits, advance
+        self.stretches = stretches
+        self.tables: list[pa.Table] = []
+
+    def take(self, rows: Rows, images_BHW3: torch.Tensor, logits_BC: torch.Tensor) -> None:
+        _check_finite(logits_BC, rows)
+        if rows.start == 0:
+            _store_sample(self.run, rows, images_BHW3[0])
+        frame = columns(logits_BC, rows.labels, rows.ids, self.competing_K)
+        self.tables.append(as_table(frame, logits_BC.numpy() if self.keep_logits else None))
+        if rows.stop == self.stretches[0].stop:
+            store(self.run, self.stretches.pop(0), pa.concat_tables(self.tables).combine_chunks())
+            self.tables = []
+        self.advance(len(rows))
 
 
 def columns(
@@ -86,15 +174,17 @@ def columns(
     return frame
 
 
-def _check_finite(logits_BC: torch.Tensor, ids: tuple[str, ...], part: Part) -> None:
+def _check_finite(logits_BC: torch.Tensor, rows: Rows) -> None:
     bad = (~torch.isfinite(logits_BC)).any(dim=1).nonzero()
     if len(bad):
+        source = rows.part.crops.source
         raise UserError(
-            f"The model gave NaN or infinite logits for {part.source.path}/{ids[int(bad[0])]} "
-            f"({part.condition.stem}). Its weights or its preprocessing are broken; conditions stored before are kept."
+            f"The model gave NaN or infinite logits for {source.name(rows.start + int(bad[0]))} "
+            f"({rows.part.condition.stem}). Its weights or its preprocessing are broken; conditions stored before are "
+            "kept."
         )
 
 
-def _store_sample(run: StoredRun, part: Part, image_HW3: torch.Tensor) -> None:
-    with atomic(run.sample_path(part.condition)) as temporary:
+def _store_sample(run: StoredRun, rows: Rows, image_HW3: torch.Tensor) -> None:
+    with atomic(run.sample_path(rows.part.condition)) as temporary:
         Image.fromarray(image_HW3.numpy()).save(temporary, format="PNG", optimize=True)

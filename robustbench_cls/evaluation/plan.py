@@ -16,6 +16,7 @@ from robustbench_cls.core.suite import Condition, Protocol, Suite
 from robustbench_cls.corruptions.engine import all_corruptions, corrupt_image, engine_version
 from robustbench_cls.corruptions.jpeg import QUALITY, jpeg_roundtrip
 from robustbench_cls.data.batches import Part
+from robustbench_cls.data.crop_cache import Crops
 from robustbench_cls.data.label_spaces import competing, imagenet_1k, to_head
 from robustbench_cls.data.locate import SuiteData, locate
 from robustbench_cls.data.source import ImageSource, open_source
@@ -56,7 +57,7 @@ class Plan:
     notes: tuple[str, ...] = field(default=())
 
 
-def plan(suite: Suite, classifier: Classifier, data: Path | None, limit: int, seed: int, precision: str) -> Plan:
+def plan(suite: Suite, classifier: Classifier, data: Path | None, limit: int, seed: int) -> Plan:
     """Decide and check everything about an evaluation.
 
     Raises:
@@ -79,17 +80,17 @@ def plan(suite: Suite, classifier: Classifier, data: Path | None, limit: int, se
             f"least {MINIMUM_SIDE}. Leave the suite out, or train with --set input_size=32."
         )
     parts = [
-        Part(condition, source, protocol, _change(suite, condition, found.published, seed))
+        Part(condition, Crops(source, protocol), _change(suite, condition, found.published, seed))
         for condition, source in zip(suite.conditions, sources, strict=True)
     ]
     notes = _class_notes(select, sources[0])
     if suite.reference and found.reference:
         clean = replace(_protocol(suite, classifier, None), jpeg_quality=0, images="stored")
-        parts.insert(0, Part(suite.reference, select(open_source(*found.reference)), clean))
+        parts.insert(0, Part(suite.reference, Crops(select(open_source(*found.reference)), clean)))
     elif suite.reference:
         notes = (*notes, "no clean val images were found, so no number is relative to them")
     return Plan(
-        identity=_identity(suite, classifier, protocol, select, parts, precision),
+        identity=_identity(suite, classifier, protocol, select, parts),
         suite=suite,
         reference=suite.reference if found.reference else None,
         parts=tuple(parts),
@@ -196,9 +197,8 @@ def _identity(
     protocol: Protocol,
     select: _Selection,
     parts: Sequence[Part],
-    precision: str,
 ) -> RunIdentity:
-    fingerprints = tuple(dict.fromkeys(part.source.fingerprint for part in parts))
+    fingerprints = tuple(dict.fromkeys(part.crops.source.fingerprint for part in parts))
     return RunIdentity(
         model=classifier.name,
         weights_sha256=classifier.weights_sha256,
@@ -211,5 +211,6 @@ def _identity(
         data_fingerprint=names_sha256(fingerprints),
         limit=select.limit,
         seed=select.seed,
-        precision=precision,
+        precision=classifier.precision,
+        backend=classifier.backend,
     )

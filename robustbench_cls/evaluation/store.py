@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,7 +26,7 @@ from robustbench_cls.core.metric import COLUMNS, Predictions
 from robustbench_cls.core.run import RunIdentity
 from robustbench_cls.core.suite import Condition
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "run.json"
 _IDENTITY_KEY = b"robustbench_cls.identity"
 
@@ -64,12 +66,9 @@ class StoredRun:
         """The conditions that have no results yet."""
         return tuple(c for c in self.all_conditions if not self.path(c).exists())
 
-    def write(self, condition: Condition, frame: pd.DataFrame) -> None:
+    def write(self, condition: Condition, results: pa.Table) -> None:
         """Store the results of one condition; afterwards they are there whole."""
-        table = pa.Table.from_pandas(frame.astype(COLUMNS)[list(COLUMNS)], preserve_index=False)
-        mark = {**(table.schema.metadata or {}), _IDENTITY_KEY: self.identity.digest().encode()}
-        with atomic(self.path(condition)) as temporary:
-            pq.write_table(table.replace_schema_metadata(mark), temporary, compression="zstd")
+        self.write_table(self.path(condition), results)
 
     def read(self, condition: Condition) -> pd.DataFrame:
         """The results of one condition.
@@ -77,15 +76,28 @@ class StoredRun:
         Raises:
             UserError: there are none, the file is damaged, or it belongs to another run.
         """
-        path = self.path(condition)
+        frame: pd.DataFrame = self.read_table(self.path(condition), list(COLUMNS)).to_pandas()
+        return frame
+
+    def write_table(self, path: Path, results: pa.Table) -> None:
+        """Store results of this run in a file, whole or not at all."""
+        mark = {**(results.schema.metadata or {}), _IDENTITY_KEY: self.identity.digest().encode()}
+        with atomic(path) as temporary:
+            pq.write_table(results.replace_schema_metadata(mark), temporary, compression="zstd")
+
+    def read_table(self, path: Path, columns: list[str] | None = None) -> pa.Table:
+        """Results of this run from a file.
+
+        Raises:
+            UserError: it is not there, damaged, or of another run.
+        """
         try:
-            table = pq.read_table(path)
+            table = pq.read_table(path, columns=columns)
         except (OSError, pa.ArrowInvalid) as error:
             raise UserError(f"{path} can't be read ({error}). Delete it and start the evaluation again.") from error
         if (table.schema.metadata or {}).get(_IDENTITY_KEY) != self.identity.digest().encode():
             raise UserError(f"{path} belongs to another run than {self.folder / MANIFEST}. Move it away.")
-        frame: pd.DataFrame = table.to_pandas()
-        return frame
+        return table
 
     def predictions(self) -> Predictions:
         """All results stored so far, the reference apart."""
@@ -97,6 +109,15 @@ class StoredRun:
         if self.reference and self.path(self.reference).exists():
             clean = self.read(self.reference).assign(condition=self.reference.name, severity=0)
         return Predictions(frame, self.imagenet, clean, tuple(c.stem for c in self.missing()))
+
+
+def as_table(frame: pd.DataFrame, logits_NC: npt.NDArray[np.float32] | None = None) -> pa.Table:
+    """Results with the columns of `core.metric.COLUMNS`, and `logits` as half-precision lists where they are given."""
+    table = pa.Table.from_pandas(frame.astype(COLUMNS)[list(COLUMNS)], preserve_index=False)
+    if logits_NC is None:
+        return table
+    halves = pa.array(logits_NC.astype(np.float16).reshape(-1))
+    return table.append_column("logits", pa.FixedSizeListArray.from_arrays(halves, logits_NC.shape[1]))
 
 
 def open_run(run: StoredRun) -> StoredRun:

@@ -48,6 +48,8 @@ class Classifier:
     preprocessing: Preprocessing
     weights_sha256: str
     device: torch.device
+    precision: str = "float32"
+    backend: str = "torch"
     provenance: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
     @property

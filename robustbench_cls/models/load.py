@@ -104,7 +104,9 @@ def _own(path: Path, device: torch.device) -> Classifier:
     }
     network = ready(network, device)
     digest = weights_sha256(network)
-    return Classifier(about.name, network, about.class_names, about.preprocessing, digest, device, provenance)
+    return Classifier(
+        about.name, network, about.class_names, about.preprocessing, digest, device, provenance=provenance
+    )
 
 
 def _from_timm(
@@ -118,7 +120,9 @@ def _from_timm(
     network = ready(network, device)
     names = class_names or _imagenet_names(network, name)
     provenance = {"architecture": name, "recipe": "", "weights": source}
-    return Classifier(name, network, names, preprocessing_of(network), weights_sha256(network), device, provenance)
+    return Classifier(
+        name, network, names, preprocessing_of(network), weights_sha256(network), device, provenance=provenance
+    )
 
 
 def _published(name: str, num_classes: int) -> nn.Module:

@@ -109,6 +109,14 @@ def training_loader(
     return loader, order
 
 
+def unwrapped(loader: "DataLoader[tuple[torch.Tensor, int]]") -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """A loader's batches; a UserError raised in a worker comes out with its own message alone."""
+    try:
+        yield from loader
+    except UserError as error:
+        raise UserError(str(error).rpartition("UserError: ")[2].strip()) from None
+
+
 def steps_in(images: int, batch_size: int) -> int:
     """Optimiser steps of an epoch: full batches, or the one there is."""
     return max(1, images // batch_size)

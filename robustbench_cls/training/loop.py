@@ -16,10 +16,11 @@ from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.keys import Key
 from robustbench_cls.core.recipe import Regimen
 from robustbench_cls.core.suite import Condition, Protocol
-from robustbench_cls.data.batches import Part, batches, unwrapped
+from robustbench_cls.data.batches import Part, Rows, batches
+from robustbench_cls.data.crop_cache import Crops
 from robustbench_cls.data.source import ImageSource
 from robustbench_cls.models.classifier import Classifier
-from robustbench_cls.training.images import seed_everything
+from robustbench_cls.training.images import seed_everything, unwrapped
 
 Mix: TypeAlias = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 Advance: TypeAlias = Callable[[int], object]
@@ -161,9 +162,9 @@ def validate(classifier: Classifier, source: ImageSource, batch_size: int, worke
     """Top-1 accuracy on a source whose labels are indices of the head, 0..1."""
     own = classifier.preprocessing
     protocol = Protocol().resolved(own.resize, own.input_size, own.interpolation, fixed=False)
-    part = Part(Condition("clean"), source, protocol)
+    every = Rows(Part(Condition("clean"), Crops(source, protocol)), 0, len(source))
     classifier.network.eval()
     right = 0
-    for _, _, images_BHW3, labels_B in batches([part], batch_size, workers):
-        right += int((classifier.logits(images_BHW3).argmax(dim=1).cpu() == labels_B).sum())
+    for rows, images_BHW3 in batches(every.in_batches(batch_size), workers):
+        right += int((classifier.logits(images_BHW3).argmax(dim=1).cpu() == rows.labels).sum())
     return right / len(source)

@@ -1,0 +1,172 @@
+"""Decoded crops on disk: every image is decoded and cut once for all conditions, models and later runs.
+
+    CROPS/<key>/crops.u8        N x H x W x 3 bytes, memory-mapped
+    CROPS/<key>/manifest.json   what they are crops of
+
+The key is a digest of the data's fingerprint, the images taken and the protocol's crop. A folder is written under a
+temporary name and renamed, so one that exists is complete; a lock lets the second of two processes wait for the first.
+
+Why raw bytes and not an image format: what is read must cost nothing beside a forward pass, in any order.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from robustbench_cls.core.corruption import UInt8Image
+from robustbench_cls.core.files import locked, write_json
+from robustbench_cls.core.progress import notice, progress_bar
+from robustbench_cls.core.run import names_sha256
+from robustbench_cls.core.suite import Protocol
+from robustbench_cls.data.crops import crop
+from robustbench_cls.data.source import ImageSource
+
+FORMAT = 1
+PIXELS = "crops.u8"
+MANIFEST = "manifest.json"
+
+SPARE = 1 << 30
+"""Bytes of the disk that crops leave free."""
+
+
+@dataclass(frozen=True)
+class Crops:
+    """The crops of a source's images by position, from the cache or, where there is none, decoded at each call."""
+
+    source: ImageSource
+    protocol: Protocol
+    stored_NHW3: UInt8Image | None = None
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, index: int) -> UInt8Image:
+        """Crop `index`, uint8 HW3; not to be modified.
+
+        Raises:
+            UserError: the image can't be read; the message names it.
+        """
+        if self.stored_NHW3 is not None:
+            stored_HW3: UInt8Image = self.stored_NHW3[index]
+            return stored_HW3
+        return crop(self.source.image(index), self.protocol)
+
+
+def open_crops(source: ImageSource, protocol: Protocol, folder: Path | None, threads: int, *, progress: bool) -> Crops:
+    """The crops of a source, stored in `folder` first if they are not there yet.
+
+    Where `folder` is None, has no room or can't be written, or the protocol takes images as they are, nothing is
+    stored.
+
+    Raises:
+        UserError: an image can't be read; the message names it.
+    """
+    if folder is None or not protocol.crop or not len(source):
+        return Crops(source, protocol)
+    about = _about(source, protocol)
+    place = folder / names_sha256((json.dumps(about),))[:20]
+    try:
+        with locked(place.with_suffix(".lock"), wait=True):
+            if not _is_there(place, about, source):
+                if not _has_room(place, about):
+                    return Crops(source, protocol)
+                _store(place, about, source, protocol, threads, progress)
+    except OSError as error:
+        notice(f"{place}: {error.strerror or error}. Images are decoded for each condition instead.")
+        return Crops(source, protocol)
+    return Crops(source, protocol, np.memmap(place / PIXELS, np.uint8, "r", shape=tuple(about["shape"])))
+
+
+def _about(source: ImageSource, protocol: Protocol) -> dict[str, Any]:
+    """What makes crops others."""
+    size = protocol.crop or 0
+    return {
+        "format": FORMAT,
+        "fingerprint": source.fingerprint,
+        "ids_sha256": names_sha256(source.ids),
+        "shape": [len(source), size, size, 3],
+        "resize": protocol.resize,
+        "interpolation": protocol.interpolation,
+        "decoder": protocol.decoder,
+    }
+
+
+def _is_there(place: Path, about: dict[str, Any], source: ImageSource) -> bool:
+    """True for complete crops of these very files; older ones are removed."""
+    if not place.is_dir():
+        return False
+    try:
+        told = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
+        whole = (place / PIXELS).stat().st_size == int(np.prod(about["shape"]))
+    except (OSError, ValueError):
+        told, whole = {}, False
+    if whole and told == {**about, "stamp": source.stamp}:
+        return True
+    notice(f"Images in {source.path} have changed since their crops were stored. Storing them anew.")
+    shutil.rmtree(place)
+    return False
+
+
+def _has_room(place: Path, about: dict[str, Any]) -> bool:
+    needed, free = int(np.prod(about["shape"])), shutil.disk_usage(place.parent).free
+    if needed + SPARE <= free:
+        return True
+    notice(
+        f"Crops take {needed / 1e9:.1f} GB, and {place.parent} has {free / 1e9:.1f} GB free, of which 1 GB is left "
+        "alone. Images are decoded for each condition instead; --crops names another folder."
+    )
+    return False
+
+
+def _store(
+    place: Path, about: dict[str, Any], source: ImageSource, protocol: Protocol, threads: int, progress: bool
+) -> None:
+    for leftover in place.parent.glob(f".{place.name}.*"):  # of a killed process, as the lock is ours
+        shutil.rmtree(leftover, ignore_errors=True)
+    size = int(np.prod(about["shape"])) / 1e6
+    if progress:
+        notice(f"Storing {len(source)} crops, {size:.0f} MB, in {place}, for all conditions and later runs.")
+    temporary = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
+    try:
+        _reserve(temporary / PIXELS, int(np.prod(about["shape"])))
+        crops_NHW3 = np.memmap(temporary / PIXELS, np.uint8, "r+", shape=tuple(about["shape"]))
+        with progress_bar(len(source), 0, f"crops of {source.path}", show=progress) as bar:
+            _fill(crops_NHW3, source, protocol, threads, bar.update)
+        crops_NHW3.flush()
+        write_json(temporary / MANIFEST, {**about, "stamp": source.stamp})
+        temporary.chmod(0o755)
+        temporary.rename(place)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _reserve(path: Path, size: int) -> None:
+    """A file of this size whose disk space is taken: writing to mapped memory without it would kill the process."""
+    with path.open("wb") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+        else:
+            file.truncate(size)
+
+
+def _fill(
+    crops_NHW3: UInt8Image, source: ImageSource, protocol: Protocol, threads: int, advance: Callable[[int], object]
+) -> None:
+    def fill(index: int) -> None:
+        crops_NHW3[index] = crop(source.image(index), protocol)
+
+    with ThreadPoolExecutor(max(threads, 1)) as pool:
+        try:
+            for _ in pool.map(fill, range(len(source))):
+                advance(1)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
