@@ -60,12 +60,15 @@ def command(
 
     chosen = [find(name, "robustbench_cls.suites", Suite, "suite") for name in suites]
     from robustbench_cls.evaluation.evaluate import EvaluationOptions, evaluate
+    from robustbench_cls.evaluation.shards import read_shard, under_torchrun, wait_for_all
     from robustbench_cls.models.load import load_classifier, read_class_names
 
     names = read_class_names(class_names) if class_names else ()
     classifier = load_classifier(
         checkpoint or str(model), weights=weights, ordered_match=ordered_match, class_names=names, device=device
     )
+    together = shard is None and under_torchrun()
+    first = not together or read_shard(None).index == 0
     options = EvaluationOptions(
         data=data,
         limit=limit,
@@ -76,7 +79,10 @@ def command(
         crops=None if no_cache else crops,
         keep_logits=keep_logits,
         out=out,
-        progress=not as_json,
+        progress=first and not as_json,
     )
     runs = evaluate(classifier, chosen, options)
-    print_scores(runs, as_json=as_json)
+    if together:
+        wait_for_all()
+    if first:
+        print_scores(runs, as_json=as_json)

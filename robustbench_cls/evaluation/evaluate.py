@@ -8,11 +8,12 @@ from pathlib import Path
 from robustbench_cls.core.discovery import find
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.files import CROPS, RUNS, locked
-from robustbench_cls.core.progress import progress_bar
+from robustbench_cls.core.progress import notice, progress_bar
 from robustbench_cls.core.suite import Protocol, Suite
 from robustbench_cls.core.versions import versions
 from robustbench_cls.data.batches import Part, Rows, loading_workers
 from robustbench_cls.data.crop_cache import Crops, open_crops
+from robustbench_cls.evaluation.checks import warnings_of
 from robustbench_cls.evaluation.loop import measure
 from robustbench_cls.evaluation.plan import Plan, plan
 from robustbench_cls.evaluation.shards import Shard, not_stored, read_shard, share
@@ -124,6 +125,9 @@ def _measure_missing(
     left = [rows for stretch in mine for rows in not_stored(run, stretch)]
     if left:
         left = _with_crops(left, options, workers)
+        if left[0].part.condition == suite_plan.parts[0].condition and left[0].start == 0:
+            for warning in warnings_of(classifier, left[0].part, suite_plan.competing_K, options.batch_size):
+                notice(warning)
     total, missing = sum(map(len, mine)), sum(map(len, left))
     label = f"{classifier.name} on {suite_plan.suite.name}" + (f", shard {shard}" if shard.count > 1 else "")
     with progress_bar(total, total - missing, label, show=options.progress) as bar:

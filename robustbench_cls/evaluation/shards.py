@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -45,6 +46,20 @@ def read_shard(text: str | None, environment: Mapping[str, str] = os.environ) ->
     if found is None or not 1 <= int(found[1]) <= int(found[2]):
         raise UserError(f"--shard takes I/N with I from 1 to N, such as 2/8, got '{text}'.")
     return Shard(int(found[1]) - 1, int(found[2]))
+
+
+def under_torchrun(environment: Mapping[str, str] = os.environ) -> bool:
+    """True in one of several processes that torchrun started."""
+    return int(environment.get("WORLD_SIZE", 1)) > 1
+
+
+def wait_for_all() -> None:
+    """Wait until every process that torchrun started has come here."""
+    import torch.distributed as dist
+
+    dist.init_process_group("gloo", timeout=timedelta(days=30))  # the fastest waits for the slowest
+    dist.barrier()
+    dist.destroy_process_group()
 
 
 def share(parts: Sequence[Part], shard: Shard, batch_size: int) -> list[Rows]:

@@ -30,7 +30,8 @@ FEW = Suite(
 
 
 def options(data: Path, out: Path, **changes: object) -> EvaluationOptions:
-    return EvaluationOptions(data=data, out=out, **{"workers": 0, "progress": False, "batch_size": 5, **changes})
+    usual = {"workers": 0, "progress": False, "batch_size": 5, "crops": None}
+    return EvaluationOptions(data=data, out=out, **{**usual, **changes})
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -162,16 +163,22 @@ def test_other_classes_are_refused(toy_checkpoint: Path, tmp_path: Path, make_fo
         evaluate(toy_checkpoint, "imagenet", options(data, tmp_path / "out"))
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize(("workers", "crops"), [(0, None), (2, None), (2, "crops")])
 def test_a_broken_image_is_named_and_finished_conditions_stay(
-    workers: int, toy: Path, toy_checkpoint: Path, tmp_path: Path
+    workers: int, crops: str | None, toy: Path, toy_checkpoint: Path, tmp_path: Path
 ) -> None:
+    kept = tmp_path / crops if crops else None
     shutil.copytree(toy, tmp_path / "data")
     bad = tmp_path / "data" / "stylized" / "owl" / "1.png"
     bad.write_bytes(bad.read_bytes()[:200])
     with pytest.raises(UserError, match=r"^\S*owl/1\.png is not a readable image"):
-        evaluate(toy_checkpoint, "stylized-imagenet", options(tmp_path / "data", tmp_path / "out", workers=workers))
-    assert (tmp_path / "out" / "stylized-imagenet" / "clean.parquet").exists()
+        evaluate(
+            toy_checkpoint,
+            "stylized-imagenet",
+            options(tmp_path / "data", tmp_path / "out", workers=workers, crops=kept),
+        )
+    measured = (tmp_path / "out" / "stylized-imagenet" / "clean.parquet").exists()
+    assert measured == (kept is None)  # crops are stored, and so found wanting, before anything is measured
 
 
 def test_images_of_every_mode(toy: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
@@ -319,7 +326,9 @@ def test_workers_out_of_range(workers: int, toy: Path, toy_checkpoint: Path, tmp
 def test_a_leftover_of_a_killed_start_does_not_block(toy: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
     (tmp_path / "imagenet").mkdir()
     (tmp_path / "imagenet" / ".run.json.abc.tmp").touch()
-    (run,) = evaluate(toy_checkpoint, "imagenet", EvaluationOptions(data=str(toy), out=str(tmp_path), progress=False))
+    (run,) = evaluate(
+        toy_checkpoint, "imagenet", EvaluationOptions(data=str(toy), out=str(tmp_path), progress=False, crops=None)
+    )
     assert not run.missing()
 
 
@@ -335,11 +344,12 @@ cv2.setNumThreads(4)
 for _ in range(20):
     cv2.GaussianBlur(np.zeros((2000, 2000, 3), np.uint8), (31, 31), 5)
 few = replace(SUITE, conditions=(Condition("defocus_blur", 5), Condition("contrast", 1)))
-evaluate(Path(sys.argv[1]), few, EvaluationOptions(data=sys.argv[2], out=sys.argv[3], workers=2, progress=False))
+options = EvaluationOptions(data=sys.argv[2], out=sys.argv[3], workers=2, progress=False, crops=None)
+evaluate(Path(sys.argv[1]), few, options)
 assert cv2.getNumThreads() == 4
 """
 
 
-def test_loading_processes_after_opencv_used_its_threads(toy: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
+def test_loading_threads_after_opencv_used_its_own(toy: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-c", AFTER_OPENCV, str(toy_checkpoint), str(toy), str(tmp_path)]
     subprocess.run(command, check=True, timeout=120)

@@ -27,6 +27,7 @@ def stored(folder: Path, **identity: object) -> StoredRun:
         limit=0,
         seed=0,
         precision="float32",
+        backend="torch",
     )
     return StoredRun(folder, replace(own, **identity), (FOG,), CLEAN, True, {"notes": []})
 

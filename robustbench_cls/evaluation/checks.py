@@ -1,0 +1,47 @@
+"""What is looked at before a run begins, as it would make every number of it wrong: on 200 images of the first part."""
+
+from math import comb
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from robustbench_cls.core.keys import keyed_subset
+from robustbench_cls.data.batches import Part
+from robustbench_cls.evaluation.loop import Forward
+from robustbench_cls.models.classifier import Classifier
+
+IMAGES = 200
+
+BY_CHANCE = 0.001
+"""Probability that guessing is right as often as a model that passes."""
+
+
+def warnings_of(classifier: Classifier, part: Part, competing_K: npt.NDArray[np.int64], batch_size: int) -> list[str]:
+    """What is suspicious, each with what to do; empty where nothing is."""
+    shown = keyed_subset(part.crops.source.ids, IMAGES, 0)
+    images_BHW3 = torch.from_numpy(np.stack([part.image(int(i)) for i in shown]))
+    labels_B = torch.from_numpy(part.crops.source.labels_N[shown])
+    if int(images_BHW3.max()) <= 1:
+        return [
+            f"{part.crops.source.path}: no value of {len(shown)} images is over 1, of 255. They seem to be stored in "
+            "the range 0..1; store them in 0..255."
+        ]
+    forward = Forward(classifier)
+    logits_BC = torch.cat([forward(images_BHW3[i : i + batch_size]).cpu() for i in range(0, len(shown), batch_size)])
+    allowed_K = torch.from_numpy(competing_K)
+    answers_B = allowed_K[logits_BC[:, allowed_K].argmax(dim=1)]
+    right = int((answers_B == labels_B).sum())
+    if len(competing_K) == 1 or _by_guessing(right, len(shown), len(competing_K)) < BY_CHANCE:
+        return []
+    return [
+        f"{right} of {len(shown)} images of {part.crops.source.path} are answered rightly, no more than by guessing "
+        f"among {len(competing_K)} classes. If the model is trained, its classes may stand in another order "
+        "(--class-names; datasets/README.md#class-order), or it may want other preprocessing."
+    ]
+
+
+def _by_guessing(right: int, images: int, classes: int) -> float:
+    """Probability of at least so many right answers by guessing."""
+    p = 1 / classes
+    return sum(comb(images, k) * p**k * (1 - p) ** (images - k) for k in range(right, images + 1))
