@@ -95,6 +95,9 @@ def _claimed(run: StoredRun, shard: Shard) -> Iterator[None]:
                 f"Another process is measuring into {run.folder}. Wait for it, choose another --out, or share the work "
                 "between processes: --shard 1/2, 2/2, ..."
             )
+        if alone:
+            for leftover in run.folder.rglob(".*.tmp"):  # of a process that was killed
+                leftover.unlink(missing_ok=True)
         yield
 
 

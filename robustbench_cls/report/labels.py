@@ -11,8 +11,8 @@ from robustbench_cls.core.run import RunIdentity
 from robustbench_cls.core.suite import Condition
 from robustbench_cls.evaluation.store import StoredRun
 
-ROW_FIELDS = ("model", "weights_sha256", "classes_sha256", "precision", "input_size")
-"""What makes a row: the same model in another number type or at another input size is another row."""
+ROW_FIELDS = ("model", "weights_sha256", "classes_sha256", "precision", "backend", "input_size")
+"""What makes a row: the same model in another number type, by another program or at another input size is another."""
 
 OWN_FIELDS = ("interpolation",)
 """The model's own preprocessing; models differ in it by nature, so it does not set columns apart."""
@@ -101,7 +101,7 @@ def label_runs(runs: Sequence[StoredRun]) -> tuple[LabelledRun, ...]:
     """The runs with labels such that unlike runs never share both; plain names wherever they are enough."""
     known = [facts(run.identity) for run in runs]
     models = _told_apart([f["model"] for f in known], [{k: f[k] for k in ROW_FIELDS} for f in known])
-    comparable = [_comparable(run) for run in runs]
+    comparable = [comparable(run) for run in runs]
     suites = _told_apart([f["suite"] for f in known], comparable)
     row = [f"{f['model']}{suffix}" for f, suffix in zip(known, models, strict=True)]
     column = [f"{f['suite']}{suffix}" for f, suffix in zip(known, suites, strict=True)]
@@ -125,7 +125,7 @@ def models(runs: Sequence[StoredRun]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(entry.model for entry in label_runs(runs)))
 
 
-def _comparable(run: StoredRun) -> dict[str, Hashable]:
+def comparable(run: StoredRun) -> dict[str, Hashable]:
     """What two runs must share to stand in one column."""
     own = ROW_FIELDS + OWN_FIELDS + (() if run.reference else OWN_FIELDS_CLEAN)
     return {name: value for name, value in facts(run.identity).items() if name not in own}
