@@ -119,9 +119,9 @@ def bench_corruptions(
                 for engine, found in _medians(candidates, images, repeats).items():
                     timings.append(Timing(name, severity, engine, found))
                 advance()
-        jpeg = {OURS: jpeg_roundtrip, "pillow": _pillow_roundtrip}
+        jpeg = {OURS: jpeg_roundtrip, "pillow": pillow_roundtrip}
         jpeg_times = {engine: _mean_of_medians(run, images, repeats) for engine, run in jpeg.items()}
-        identical = all(np.array_equal(jpeg_roundtrip(image), _pillow_roundtrip(image)) for image in images)
+        identical = all(np.array_equal(jpeg_roundtrip(image), pillow_roundtrip(image)) for image in images)
         gain = _two_threads(images, names)
     first, cached = _compile_times(names)
     return Benchmark(
@@ -185,7 +185,7 @@ def _milliseconds(run: Run, image: UInt8Image) -> float:
     return (time.perf_counter() - started) * 1e3
 
 
-def _pillow_roundtrip(image_HW3: UInt8Image) -> UInt8Image:
+def pillow_roundtrip(image_HW3: UInt8Image) -> UInt8Image:
     from io import BytesIO
 
     from PIL import Image

@@ -1,0 +1,196 @@
+"""How long an evaluation takes: beside its forward pass alone, and beside the loop that it replaces."""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms.functional import normalize, to_tensor
+
+from robustbench_cls.bench.corruptions import machine, pillow_roundtrip
+from robustbench_cls.bench.peers import REFERENCE, peer
+from robustbench_cls.core.suite import Condition, Suite
+from robustbench_cls.core.versions import versions
+from robustbench_cls.data.batches import Rows, batches
+from robustbench_cls.data.crops import crop
+from robustbench_cls.evaluation.evaluate import EvaluationOptions, evaluate
+from robustbench_cls.evaluation.plan import Plan, plan
+from robustbench_cls.models.classifier import Classifier
+
+
+@dataclass(frozen=True)
+class EvaluationBenchmark:
+    """Wall seconds of the same images under the same conditions.
+
+    Attributes:
+        images: in each of the conditions.
+        forward: the model alone, on batches that lie ready.
+        corruption: making the batches alone.
+        both: the evaluation as a user runs it, crops stored beforehand, files written.
+        first: the same with decoding and storing the crops.
+        plain: of the loop it replaces, and the same images by ours as that package corrupts; empty if not asked for.
+        plain_errors: top-1 errors of both, and what their difference would vary by (95 %) if only draws differed.
+    """
+
+    model: str
+    precision: str
+    backend: str
+    images: int
+    conditions: int
+    batch_size: int
+    workers: int
+    forward: float
+    corruption: float
+    both: float
+    first: float
+    plain: tuple[float, float] | tuple[()]
+    plain_errors: tuple[float, float, float] | tuple[()]
+    machine: str
+    versions: dict[str, str]
+
+
+def bench_evaluation(
+    classifier: Classifier,
+    suite: Suite,
+    options: EvaluationOptions,
+    workers: int,
+    plain_classifier: Classifier | None,
+    say: Callable[[str], object],
+) -> EvaluationBenchmark:
+    """Measure one suite on one model; with `plain_classifier`, eager float32, the plain loop as well.
+
+    The forward pass alone is timed before and after the evaluation, and its mean is taken, as machines drift.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        options = replace(options, crops=folder / "crops", workers=workers, progress=False)
+        do = plan(suite, classifier, Path(options.data) if options.data else None, options.limit, options.seed)
+        parts = [Rows(part, 0, len(part)) for part in do.parts]
+        line = [batch for rows in parts for batch in rows.in_batches(options.batch_size)]
+        _warm_up(classifier, line)
+        first = _seconds(lambda: evaluate(classifier, suite, replace(options, out=folder / "first")), say, "first run")
+        forward = [_seconds(lambda: _forward_alone(classifier, line), say, "forward pass alone")]
+        both = _seconds(lambda: evaluate(classifier, suite, replace(options, out=folder / "both")), say, "second run")
+        forward.append(_seconds(lambda: _forward_alone(classifier, line), say, "forward pass alone"))
+        corruption = _seconds(lambda: _images_alone(line, workers), say, "images alone")
+        plain: tuple[float, float] | tuple[()] = ()
+        errors: tuple[float, float, float] | tuple[()] = ()
+        if plain_classifier is not None:
+            plain, errors = _against(classifier, plain_classifier, suite, options, do, folder, workers, say)
+    return EvaluationBenchmark(
+        model=classifier.name,
+        precision=classifier.precision,
+        backend=classifier.backend,
+        images=len(parts[0]),
+        conditions=len(parts),
+        batch_size=options.batch_size,
+        workers=workers,
+        forward=statistics.mean(forward),
+        corruption=corruption,
+        both=both,
+        first=first,
+        plain=plain,
+        plain_errors=errors,
+        machine=machine(),
+        versions=versions(),
+    )
+
+
+def _seconds(work: Callable[[], object], say: Callable[[str], object], what: str) -> float:
+    started = time.perf_counter()
+    work()
+    spent = time.perf_counter() - started
+    say(f"{what}: {spent:.1f} s")
+    return spent
+
+
+def _warm_up(classifier: Classifier, line: Sequence[Rows]) -> None:
+    """Compile kernels and let the backend prepare, for the batch sizes that come."""
+    for size in {len(rows) for rows in line}:
+        classifier.logits(_ready(line[0], size)).cpu()
+    for part in {id(rows.part): rows.part for rows in line}.values():
+        part.image(0)
+
+
+def _ready(rows: Rows, size: int) -> torch.Tensor:
+    image = torch.from_numpy(rows.part.image(rows.start))
+    return image.expand(size, *image.shape).contiguous()
+
+
+def _forward_alone(classifier: Classifier, line: Sequence[Rows]) -> None:
+    ready = {size: _ready(line[0], size) for size in {len(rows) for rows in line}}
+    for rows in line:
+        logits = classifier.logits(ready[len(rows)])
+    logits.cpu()
+
+
+def _images_alone(line: Sequence[Rows], workers: int) -> None:
+    for _ in batches(line, workers):
+        pass
+
+
+class PlainImages(Dataset[tuple[torch.Tensor, int]]):
+    """What the loop shows: opened, cut, corrupted by the package, JPEG quality 85, normalised; in worker processes."""
+
+    def __init__(self, do: Plan, condition: Condition, classifier: Classifier) -> None:
+        self.part = next(part for part in do.parts if part.condition == condition)
+        self.condition = condition
+        self.own = classifier.preprocessing
+
+    def __len__(self) -> int:
+        return len(self.part)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        source = self.part.crops.source
+        run = peer(REFERENCE, self.condition.name, self.condition.severity)
+        if run is None:
+            raise LookupError(f"{REFERENCE} has no {self.condition.name}")
+        np.random.seed(index)
+        corrupted = run(crop(source.image(index), self.part.crops.protocol))
+        image_3HW = normalize(to_tensor(pillow_roundtrip(np.uint8(corrupted))), list(self.own.mean), list(self.own.std))
+        return image_3HW, int(source.labels_N[index])
+
+
+def _plain_loop(do: Plan, classifier: Classifier, batch_size: int, workers: int) -> dict[Condition, np.ndarray]:
+    """Whether each image of each corrupted condition is answered rightly."""
+    right: dict[Condition, np.ndarray] = {}
+    for condition in do.suite.conditions:
+        loader = DataLoader(PlainImages(do, condition, classifier), batch_size, num_workers=workers)
+        found = []
+        with torch.inference_mode():
+            for images_B3HW, labels_B in loader:
+                answers_B = classifier.network(images_B3HW.to(classifier.device)).argmax(dim=1).cpu()
+                found.append((answers_B == labels_B).numpy())
+        right[condition] = np.concatenate(found)
+    return right
+
+
+def _against(
+    classifier: Classifier,
+    plain_classifier: Classifier,
+    suite: Suite,
+    options: EvaluationOptions,
+    do: Plan,
+    folder: Path,
+    workers: int,
+    say: Callable[[str], object],
+) -> tuple[tuple[float, float], tuple[float, float, float]]:
+    """The loop, and ours from the first decoded image on, both as the package corrupts."""
+    as_package = replace(suite, variant="imagecorruptions")
+    ours = replace(options, crops=folder / "crops of the comparison", out=folder / "ours")
+    runs = []
+    our_time = _seconds(lambda: runs.extend(evaluate(classifier, as_package, ours)), say, "ours, from the start")
+    found: dict[Condition, np.ndarray] = {}
+    plain_time = _seconds(
+        lambda: found.update(_plain_loop(do, plain_classifier, options.batch_size, workers)), say, "plain loop"
+    )
+    theirs_CN = np.stack([found[condition] for condition in suite.conditions])
+    ours_CN = np.stack([runs[0].read(condition)["correct"].to_numpy() for condition in suite.conditions])
+    by_image_N = ours_CN.mean(axis=0) - theirs_CN.mean(axis=0)
+    interval = 1.96 * float(by_image_N.std()) / len(by_image_N) ** 0.5
+    return (plain_time, our_time), (1 - float(theirs_CN.mean()), 1 - float(ours_CN.mean()), interval)
