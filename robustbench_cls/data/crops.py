@@ -11,7 +11,7 @@ from robustbench_cls.core.corruption import UInt8Image
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.suite import Protocol
 from robustbench_cls.data.decode import decode_jpeg, decode_rgb, jpeg_shape
-from robustbench_cls.data.resize import SUPPORT, Interpolation, Window, resized_window
+from robustbench_cls.data.resize import SUPPORT, Interpolation, Window, resized_window, working_pixels
 
 
 def interpolation_mode(name: str) -> InterpolationMode:
@@ -50,18 +50,19 @@ def crop_of(data: bytes, name: str, protocol: Protocol) -> UInt8Image:
 
 
 def _jpeg_crop(data: bytes, shape: tuple[int, int], protocol: Protocol) -> UInt8Image | None:
+    pixels = working_pixels("decoded", *shape)
+    if not decode_jpeg(data, pixels.image):
+        return None
     resized = _resized_shape(shape, protocol.resize or 0)
     rows, columns = (
         Window(size, to, *_middle(to, protocol.crop or to)) for size, to in zip(shape, resized, strict=True)
     )
     if resized == shape:
-        pixels_HW3 = decode_jpeg(data, shape, 3)
-        middle = None if pixels_HW3 is None else pixels_HW3[rows.start : rows.stop, columns.start : columns.stop]
+        middle_HW3 = pixels.image[rows.start : rows.stop, columns.start : columns.stop].copy()
     else:
-        pixels_HW4 = decode_jpeg(data, shape, 4)
         interpolation = cast(Interpolation, protocol.interpolation or "bilinear")
-        middle = None if pixels_HW4 is None else resized_window(pixels_HW4, rows, columns, interpolation)
-    return None if middle is None else _padded(middle, protocol.crop or 0)
+        middle_HW3 = resized_window(pixels, rows, columns, interpolation)
+    return _padded(middle_HW3, protocol.crop or 0)
 
 
 def _resized_shape(shape: tuple[int, int], shorter: int) -> tuple[int, int]:
@@ -81,10 +82,10 @@ def _middle(size: int, wanted: int) -> tuple[int, int]:
 
 
 def _padded(image_HW3: UInt8Image, side: int) -> UInt8Image:
-    """In the middle of a black square where a side is too short; in memory of its own."""
+    """In the middle of a black square where a side is too short."""
     height, width, _ = image_HW3.shape
     if height >= side and width >= side:
-        return image_HW3 if image_HW3.base is None else image_HW3.copy()
+        return image_HW3
     square_SS3 = np.zeros((max(side, height), max(side, width), 3), np.uint8)
     top, left = (square_SS3.shape[0] - height) // 2, (square_SS3.shape[1] - width) // 2
     square_SS3[top : top + height, left : left + width] = image_HW3

@@ -1,7 +1,6 @@
 """From the bytes of an image file to uint8 RGB."""
 
 import io
-from typing import Literal, cast
 
 import numpy as np
 import simplejpeg
@@ -9,14 +8,13 @@ from PIL import Image, UnidentifiedImageError
 
 from robustbench_cls.core.corruption import UInt8Image
 from robustbench_cls.core.errors import UserError
-from robustbench_cls.corruptions.scratch import scratch
 
 Image.MAX_IMAGE_PIXELS = 512 * 1024 * 1024
 
 JPEG_START = b"\xff\xd8\xff"
 
 MOST_PIXELS = 16 * 1024 * 1024
-"""Of what is decoded without Pillow: a thread keeps four bytes for each."""
+"""Of what is decoded without Pillow: a thread keeps three bytes for each."""
 
 
 def decode_rgb(data: bytes, name: str) -> Image.Image:
@@ -63,23 +61,22 @@ def jpeg_shape(data: bytes) -> tuple[int, int] | None:
     return (height, width) if known else None
 
 
-def decode_jpeg(data: bytes, shape: tuple[int, int], channels: Literal[3, 4]) -> UInt8Image | None:
-    """The pixels of `decode_rgb`, by the same libjpeg-turbo without Pillow around it.
+def decode_jpeg(data: bytes, memory_HW3: UInt8Image) -> bool:
+    """Write the pixels of `decode_rgb`, by the same libjpeg-turbo without Pillow around it.
 
     Args:
         data: the encoded file.
-        shape: its `jpeg_shape`.
-        channels: 3 for RGB in a fresh array, 4 for RGB and a byte of no meaning in the thread's working memory.
+        memory_HW3: uint8, of the file's `jpeg_shape`, contiguous; its content is replaced by RGB.
 
     Returns:
-        uint8 HW3 or HW4, or None where the decoder stumbles over anything, however small: `decode_rgb` then
-        decides whether these are pixels or an error.
+        False where the decoder stumbles over anything, however small: the memory then holds nothing of use, and
+        `decode_rgb` decides whether these are pixels or an error.
     """
-    memory = scratch("decoded", (*shape, 4), np.uint8) if channels == 4 else np.empty((*shape, 3), np.uint8)
     try:
-        return cast(UInt8Image, simplejpeg.decode_jpeg(data, "RGB" if channels == 3 else "RGBX", buffer=memory))
+        simplejpeg.decode_jpeg(data, "RGB", buffer=memory_HW3)
     except ValueError:
-        return None
+        return False
+    return True
 
 
 def _eight_bits(values: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> UInt8Image:

@@ -4,8 +4,8 @@ Pillow weighs columns first and then rows (from version 13 on the other way roun
 height than width), rounds to whole levels after each, and counts weights in 2^-22: so does this. It computes only the
 window, and reads only the pixels that the window depends on.
 
-Pixels are four bytes, the last of which is carried along: one load then gathers all channels of a pixel, and what
-follows is vector code over bytes.
+Columns are gathered a pixel at a time, as four bytes of which the last belongs to the neighbour: what follows is
+vector code over bytes, and the fourth one is dropped at the end.
 """
 
 from dataclasses import dataclass
@@ -27,6 +27,9 @@ SUPPORT: dict[Interpolation, int] = {"bilinear": 1, "bicubic": 2}
 GROUP = 3
 """Taps that a kernel adds at once: as many as a photo of 500 px needs on its way to 256."""
 
+SPARE = 3 * GROUP
+"""Bytes behind the last pixel that are read, and weighted with zero where they count at all."""
+
 CHOOSES_ORDER = int(PIL.__version__.partition(".")[0]) >= 13
 """Whether this Pillow weighs the rows first where that saves work."""
 
@@ -45,17 +48,42 @@ class Window:
 class _Taps:
     """What each of N pixels of a window is made of: K pixels of the original, and their weights in 2^-22."""
 
-    places_KN: UInt32Array
+    starts_N: UInt32Array
     weights_KN: Int32Array
     first: int
     last: int
 
 
-def resized_window(pixels_HW4: UInt8Image, rows: Window, columns: Window, interpolation: Interpolation) -> UInt8Image:
+@dataclass(frozen=True)
+class Pixels:
+    """uint8 RGB pixels, row by row, in memory with `SPARE` bytes more than they need."""
+
+    height: int
+    width: int
+    memory_S: UInt8Image
+
+    @property
+    def image(self) -> UInt8Image:
+        """The pixels as an image, HW3."""
+        return self.memory_S[:-SPARE].reshape(self.height, self.width, 3)
+
+    @property
+    def words(self) -> UInt32Array:
+        """HW: each pixel with the byte behind it, at addresses that are no multiples of four."""
+        words_HW: UInt32Array = np.ndarray((self.height, self.width), np.uint32, self.memory_S, 0, (3 * self.width, 3))
+        return words_HW
+
+
+def working_pixels(owner: str, height: int, width: int) -> Pixels:
+    """Pixels of any content in the thread's working memory, until it asks again under the same `owner`."""
+    return Pixels(height, width, scratch(owner, (3 * height * width + SPARE,), np.uint8))
+
+
+def resized_window(pixels: Pixels, rows: Window, columns: Window, interpolation: Interpolation) -> UInt8Image:
     """The pixels that Pillow's `resize` gives inside a window.
 
     Args:
-        pixels_HW4: uint8 RGB and a fourth byte of any value, contiguous; not modified.
+        pixels: the image; not modified.
         rows: the window's rows; their `size` is the height.
         columns: its columns; their `size` is the width.
         interpolation: the filter, stretched where the image shrinks.
@@ -69,12 +97,12 @@ def resized_window(pixels_HW4: UInt8Image, rows: Window, columns: Window, interp
     height, width = rows.stop - rows.start, columns.stop - columns.start
     window_HR: UInt8Image = scratch("resized", (height, 4 * width), np.uint8)
     if _rows_first(rows, columns):
-        flat_HR = scratch("half resized", (height, 4 * (across.last - across.first)), np.uint8)
-        _weigh_rows(pixels_HW4, 0, across.first, down, flat_HR)
-        _weigh_columns(flat_HR, 0, across.first, across, window_HR)
+        low = working_pixels("half resized", height, across.last - across.first)
+        _weigh_rows(pixels.image, 0, across.first, down, low.image.reshape(height, -1))
+        _weigh_columns(low, 0, across.first, across, window_HR)
     else:
-        narrow_HR = scratch("half resized", (down.last - down.first, 4 * width), np.uint8)
-        _weigh_columns(pixels_HW4, down.first, 0, across, narrow_HR)
+        narrow_HR: UInt8Image = scratch("half resized", (down.last - down.first, 4 * width), np.uint8)
+        _weigh_columns(pixels, down.first, 0, across, narrow_HR)
         _weigh_rows(narrow_HR, down.first, 0, down, window_HR)
     window_HW3 = np.empty((height, width, 3), np.uint8)
     _drop_fourth(window_HR, window_HW3.reshape(height, -1))
@@ -86,29 +114,20 @@ def _rows_first(rows: Window, columns: Window) -> bool:
     return CHOOSES_ORDER and lost_rows > max(2 * (columns.size - columns.resized), 0)
 
 
-def _weigh_columns(pixels_HW4: UInt8Image, top: int, left: int, taps: _Taps, out_HR: UInt8Image) -> None:
+def _weigh_columns(pixels: Pixels, top: int, left: int, taps: _Taps, out_HR: UInt8Image) -> None:
     """Rows from `top` on; column 0 of the pixels is column `left` of the original."""
-    pixels_HW = pixels_HW4.reshape(pixels_HW4.shape[0], -1).view(np.uint32)
-    count = taps.places_KN.shape[1]
-    gathered_GN = scratch("gathered pixels", (GROUP, count), np.uint32)
-    sums_R = scratch("weighted sums", (4 * count,), np.int32)
-    _blend_columns(
-        pixels_HW,
-        top,
-        taps.places_KN - np.uint32(left),
-        np.repeat(taps.weights_KN, 4, axis=1),
-        gathered_GN,
-        gathered_GN.view(np.uint8),
-        sums_R,
-        out_HR,
-    )
+    gathered_GN: UInt32Array = scratch("gathered pixels", (GROUP, taps.starts_N.size), np.uint32)
+    sums_R: Int32Array = scratch("weighted sums", (4 * taps.starts_N.size,), np.int32)
+    starts_N = taps.starts_N - np.uint32(left)
+    weights_KR = np.repeat(taps.weights_KN, 4, axis=1)
+    _blend_columns(pixels.words, top, starts_N, weights_KR, gathered_GN, gathered_GN.view(np.uint8), sums_R, out_HR)
 
 
-def _weigh_rows(pixels_HW4: UInt8Image, top: int, left: int, taps: _Taps, out_HR: UInt8Image) -> None:
+def _weigh_rows(image_HWC: UInt8Image, top: int, left: int, taps: _Taps, out_HR: UInt8Image) -> None:
     """Columns from `left` on; row 0 of the pixels is row `top` of the original."""
-    rows_HR = pixels_HW4.reshape(pixels_HW4.shape[0], -1)
-    sums_R = scratch("weighted sums", (out_HR.shape[1],), np.int32)
-    _blend_rows(rows_HR, 4 * left, taps.places_KN - np.uint32(top), taps.weights_KN, sums_R, out_HR)
+    sums_R: Int32Array = scratch("weighted sums", (out_HR.shape[1],), np.int32)
+    rows_HR = image_HWC.reshape(image_HWC.shape[0], -1)
+    _blend_rows(rows_HR, 3 * left, taps.starts_N - np.uint32(top), taps.weights_KN, sums_R, out_HR)
 
 
 @lru_cache(maxsize=128)
@@ -119,17 +138,18 @@ def _taps(window: Window, interpolation: Interpolation) -> _Taps:
     centres_N = (np.arange(window.start, window.stop) + 0.5) * scale
     firsts_N = np.maximum((centres_N - reach + 0.5).astype(np.int64), 0)
     ends_N = np.minimum((centres_N + reach + 0.5).astype(np.int64), window.size)
-    longest = int((ends_N - firsts_N).max())
-    places_KN = firsts_N + np.arange(-(-longest // GROUP) * GROUP)[:, None]
+    count = -(-int((ends_N - firsts_N).max()) // GROUP) * GROUP
+    starts_N = np.minimum(firsts_N, max(window.size - count, 0))
+    places_KN = starts_N + np.arange(count)[:, None]
     weights_KN = _filter((places_KN - centres_N + 0.5) * (1.0 / stretch), interpolation)
-    weights_KN[places_KN >= ends_N] = 0.0
+    weights_KN[(places_KN < firsts_N) | (places_KN >= ends_N)] = 0.0
     total_N = np.zeros(firsts_N.size)
     for weights_N in weights_KN:  # one after the other: another order of the sum ends in other last digits
         total_N += weights_N
     whole_KN = weights_KN / total_N * 2**22
-    whole_KN = (whole_KN + np.where(whole_KN < 0, -0.5, 0.5)).astype(np.int32)
-    inside_KN = np.minimum(places_KN, window.size - 1).astype(np.uint32)
-    return _Taps(inside_KN, whole_KN, int(inside_KN.min()), int(inside_KN.max()) + 1)
+    rounded_KN: Int32Array = (whole_KN + np.where(whole_KN < 0, -0.5, 0.5)).astype(np.int32)
+    last = min(int(starts_N[-1]) + count, window.size)
+    return _Taps(starts_N.astype(np.uint32), rounded_KN, int(starts_N[0]), last)
 
 
 def _filter(distances: Float64Array, interpolation: Interpolation) -> Float64Array:
@@ -146,7 +166,7 @@ def _filter(distances: Float64Array, interpolation: Interpolation) -> Float64Arr
 def _blend_columns(
     pixels_HW: UInt32Array,
     top: int,
-    places_KN: UInt32Array,
+    starts_N: UInt32Array,
     weights_KR: Int32Array,
     gathered_GN: UInt32Array,
     bytes_GR: UInt8Image,
@@ -157,17 +177,17 @@ def _blend_columns(
     a, b, c = bytes_GR[0], bytes_GR[1], bytes_GR[2]
     for y in range(out_HR.shape[0]):
         row = pixels_HW[top + y]
-        out = out_HR[y]
         sums_R[:] = np.int32(1 << 21)
-        for k in range(0, places_KN.shape[0], 3):
-            places_a, places_b, places_c = places_KN[k], places_KN[k + 1], places_KN[k + 2]
-            for x in range(places_a.size):
-                pixels_a[x] = row[places_a[x]]
-                pixels_b[x] = row[places_b[x]]
-                pixels_c[x] = row[places_c[x]]
+        for k in range(0, weights_KR.shape[0], 3):
+            for x in range(starts_N.size):
+                place = starts_N[x] + np.uint32(k)  # unsigned: no test for places counted from the end
+                pixels_a[x] = row[place]
+                pixels_b[x] = row[place + np.uint32(1)]
+                pixels_c[x] = row[place + np.uint32(2)]
             u, v, w = weights_KR[k], weights_KR[k + 1], weights_KR[k + 2]
             for i in range(sums_R.size):
                 sums_R[i] += np.int32(np.int32(a[i]) * u[i] + np.int32(b[i]) * v[i] + np.int32(c[i]) * w[i])
+        out = out_HR[y]
         for i in range(sums_R.size):
             out[i] = np.uint8(min(max(sums_R[i] >> np.int32(22), np.int32(0)), np.int32(255)))
 
@@ -176,20 +196,23 @@ def _blend_columns(
 def _blend_rows(
     rows_HR: UInt8Image,
     left: int,
-    places_KN: UInt32Array,
+    starts_N: UInt32Array,
     weights_KN: Int32Array,
     sums_R: Int32Array,
     out_HR: UInt8Image,
 ) -> None:
+    lowest = rows_HR.shape[0] - 1
     for y in range(out_HR.shape[0]):
-        out = out_HR[y]
         sums_R[:] = np.int32(1 << 21)
-        for k in range(0, places_KN.shape[0], 3):
-            a, b, c = (rows_HR[places_KN[k, y]], rows_HR[places_KN[k + 1, y]], rows_HR[places_KN[k + 2, y]])
-            a, b, c = a[left:], b[left:], c[left:]
+        for k in range(0, weights_KN.shape[0], 3):
+            place = np.int64(starts_N[y]) + k
+            a = rows_HR[place][left:]
+            b = rows_HR[min(place + 1, lowest)][left:]
+            c = rows_HR[min(place + 2, lowest)][left:]
             u, v, w = weights_KN[k, y], weights_KN[k + 1, y], weights_KN[k + 2, y]
             for i in range(sums_R.size):
                 sums_R[i] += np.int32(np.int32(a[i]) * u + np.int32(b[i]) * v + np.int32(c[i]) * w)
+        out = out_HR[y]
         for i in range(sums_R.size):
             out[i] = np.uint8(min(max(sums_R[i] >> np.int32(22), np.int32(0)), np.int32(255)))
 
