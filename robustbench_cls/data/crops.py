@@ -10,8 +10,8 @@ from torchvision.transforms.functional import center_crop, resize
 from robustbench_cls.core.corruption import UInt8Image
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.suite import Protocol
-from robustbench_cls.data.decode import decode_jpeg, decode_rgb, jpeg_shape
-from robustbench_cls.data.resize import SUPPORT, Interpolation, Window, resized_window, working_pixels
+from robustbench_cls.data.decode import decode_jpeg, decode_rgb
+from robustbench_cls.data.resize import SUPPORT, Interpolation, Pixels, Window, resized_window
 
 
 def interpolation_mode(name: str) -> InterpolationMode:
@@ -44,15 +44,13 @@ def crop_of(data: bytes, name: str, protocol: Protocol) -> UInt8Image:
         UserError: no readable image, or an interpolation of no known name.
     """
     known = not protocol.resize or (protocol.interpolation or "bilinear") in SUPPORT
-    shape = jpeg_shape(data) if known else None
-    fast = None if shape is None else _jpeg_crop(data, shape, protocol)
-    return crop(decode_rgb(data, name), protocol) if fast is None else fast
+    pixels = decode_jpeg(data) if known else None
+    return crop(decode_rgb(data, name), protocol) if pixels is None else crop_pixels(pixels, protocol)
 
 
-def _jpeg_crop(data: bytes, shape: tuple[int, int], protocol: Protocol) -> UInt8Image | None:
-    pixels = working_pixels("decoded", *shape)
-    if not decode_jpeg(data, pixels.image):
-        return None
+def crop_pixels(pixels: Pixels, protocol: Protocol) -> UInt8Image:
+    """What `crop` gives for the same pixels as a Pillow image, by interpolation `bilinear` or `bicubic`."""
+    shape = pixels.height, pixels.width
     resized = _resized_shape(shape, protocol.resize or 0)
     rows, columns = (
         Window(size, to, *_middle(to, protocol.crop or to)) for size, to in zip(shape, resized, strict=True)

@@ -8,6 +8,7 @@ from PIL import Image, UnidentifiedImageError
 
 from robustbench_cls.core.corruption import UInt8Image
 from robustbench_cls.core.errors import UserError
+from robustbench_cls.data.resize import Pixels, working_pixels
 
 Image.MAX_IMAGE_PIXELS = 512 * 1024 * 1024
 
@@ -49,34 +50,25 @@ def decode_rgb(data: bytes, name: str) -> Image.Image:
     return image.convert("RGB")
 
 
-def jpeg_shape(data: bytes) -> tuple[int, int] | None:
-    """Height and width of a JPEG file that `decode_jpeg` may know, None for all that is left to `decode_rgb`."""
+def decode_jpeg(data: bytes) -> Pixels | None:
+    """The pixels of `decode_rgb`, by the same libjpeg-turbo without Pillow around it.
+
+    Returns:
+        Pixels in the thread's working memory, which the next call overwrites; None for everything but JPEG files of
+        photos, and where the decoder stumbles over anything, however small: `decode_rgb` then decides whether these
+        are pixels or an error.
+    """
     if not data.startswith(JPEG_START):
         return None
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+        if colours not in ("YCbCr", "Gray", "RGB") or height * width > MOST_PIXELS:
+            return None
+        pixels = working_pixels("decoded", height, width)
+        simplejpeg.decode_jpeg(data, "RGB", buffer=pixels.image)
     except ValueError:
         return None
-    known = colours in ("YCbCr", "Gray", "RGB") and height * width <= MOST_PIXELS
-    return (height, width) if known else None
-
-
-def decode_jpeg(data: bytes, memory_HW3: UInt8Image) -> bool:
-    """Write the pixels of `decode_rgb`, by the same libjpeg-turbo without Pillow around it.
-
-    Args:
-        data: the encoded file.
-        memory_HW3: uint8, of the file's `jpeg_shape`, contiguous; its content is replaced by RGB.
-
-    Returns:
-        False where the decoder stumbles over anything, however small: the memory then holds nothing of use, and
-        `decode_rgb` decides whether these are pixels or an error.
-    """
-    try:
-        simplejpeg.decode_jpeg(data, "RGB", buffer=memory_HW3)
-    except ValueError:
-        return False
-    return True
+    return pixels
 
 
 def _eight_bits(values: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> UInt8Image:
