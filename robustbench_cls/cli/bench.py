@@ -40,3 +40,19 @@ def corruptions(
     with progress_bar(len(SEVERITIES) * len(names), 0, "corruptions", unit="condition", show=True) as bar:
         measured = bench_corruptions(images, repeats, names, lambda: bar.update(1))
     click.echo(json.dumps(asdict(measured), indent=2) if as_json else corruption_table(measured))
+
+
+@command.command(epilog="Example: robust bench data --data datasets/imagenet/val --images 100")
+@click.option("--data", type=PATH, help="A folder of JPEG files, any depth. Default: free photos of 500 px.")
+@click.option("--images", default=24, show_default=True, type=click.IntRange(1), help="Files to measure on, at most.")
+@click.option("--repeats", default=10, show_default=True, type=click.IntRange(1), help="Passes over the files.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def data(data: Path | None, images: int, repeats: int, as_json: bool) -> None:
+    """Time decoding, resizing and cropping JPEG files against Pillow and torchvision."""
+    from robustbench_cls.bench.data import bench_data, data_table, jpeg_files
+    from robustbench_cls.core.progress import progress_bar
+
+    files = jpeg_files(data, images)
+    with progress_bar(repeats, 0, "decoding", unit="pass", show=True) as bar:
+        measured = bench_data(files, repeats, lambda: bar.update(1))
+    click.echo(json.dumps(asdict(measured), indent=2) if as_json else data_table(measured))

@@ -1,5 +1,7 @@
 """From a decoded image to the uint8 crop that is corrupted, and from there to the model's input size."""
 
+from typing import cast
+
 import numpy as np
 from PIL import Image
 from torchvision.transforms import InterpolationMode
@@ -8,6 +10,8 @@ from torchvision.transforms.functional import center_crop, resize
 from robustbench_cls.core.corruption import UInt8Image
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.suite import Protocol
+from robustbench_cls.data.decode import decode_jpeg, decode_rgb
+from robustbench_cls.data.resize import SUPPORT, Interpolation, Pixels, Window, resized_window
 
 
 def interpolation_mode(name: str) -> InterpolationMode:
@@ -21,6 +25,69 @@ def interpolation_mode(name: str) -> InterpolationMode:
     except ValueError as error:
         known = ", ".join(mode.value for mode in InterpolationMode)
         raise UserError(f"Unknown interpolation '{name}'. Known: {known}.") from error
+
+
+def crop_of(data: bytes, name: str, protocol: Protocol) -> UInt8Image:
+    """The crop of an encoded image: `crop(decode_rgb(data, name), protocol)`, the same pixels in half the time.
+
+    That is for the JPEG files of photos, which need no Pillow image in between; all others take the usual way.
+
+    Args:
+        data: the encoded file.
+        name: what to call the file in errors.
+        protocol: its `resize`, `crop` and `interpolation` count, as in `crop`.
+
+    Returns:
+        uint8 HW3, a fresh array. Threads may work at once.
+
+    Raises:
+        UserError: no readable image, or an interpolation of no known name.
+    """
+    known = not protocol.resize or (protocol.interpolation or "bilinear") in SUPPORT
+    pixels = decode_jpeg(data) if known else None
+    return crop(decode_rgb(data, name), protocol) if pixels is None else crop_pixels(pixels, protocol)
+
+
+def crop_pixels(pixels: Pixels, protocol: Protocol) -> UInt8Image:
+    """What `crop` gives for the same pixels as a Pillow image, by interpolation `bilinear` or `bicubic`."""
+    shape = pixels.height, pixels.width
+    resized = _resized_shape(shape, protocol.resize or 0)
+    rows, columns = (
+        Window(size, to, *_middle(to, protocol.crop or to)) for size, to in zip(shape, resized, strict=True)
+    )
+    if resized == shape:
+        middle_HW3 = pixels.image[rows.start : rows.stop, columns.start : columns.stop].copy()
+    else:
+        interpolation = cast(Interpolation, protocol.interpolation or "bilinear")
+        middle_HW3 = resized_window(pixels, rows, columns, interpolation)
+    return _padded(middle_HW3, protocol.crop or 0)
+
+
+def _resized_shape(shape: tuple[int, int], shorter: int) -> tuple[int, int]:
+    """Height and width as torchvision rounds them; 0 leaves them."""
+    if not shorter:
+        return shape
+    height, width = shape
+    if width <= height:
+        return int(shorter * height / width), shorter
+    return shorter, int(shorter * width / height)
+
+
+def _middle(size: int, wanted: int) -> tuple[int, int]:
+    """First pixel and the one after the last, as torchvision rounds them; the whole side where it is shorter."""
+    start = max(round((size - wanted) / 2), 0)
+    return start, min(start + wanted, size)
+
+
+def _padded(image_HW3: UInt8Image, side: int) -> UInt8Image:
+    """In the middle of a black square where a side is too short."""
+    height, width, _ = image_HW3.shape
+    if height >= side and width >= side:
+        return image_HW3
+    square_SS3 = np.zeros((max(side, height), max(side, width), 3), np.uint8)
+    top, left = (square_SS3.shape[0] - height) // 2, (square_SS3.shape[1] - width) // 2
+    square_SS3[top : top + height, left : left + width] = image_HW3
+    return square_SS3
 
 
 def crop(image: Image.Image, protocol: Protocol) -> UInt8Image:

@@ -1,0 +1,161 @@
+"""How long an image takes from its JPEG file to the crop: this package against Pillow and torchvision, in one thread.
+
+As in the benchmark of the corruptions, the candidates take turns, a pass over the files each, after one call that does
+not count: ratios can be compared between machines, milliseconds only on one.
+"""
+
+import io
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from PIL import Image
+
+from robustbench_cls.bench.corruptions import OURS, machine
+from robustbench_cls.core.corruption import UInt8Image
+from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.suite import IMAGENET_224
+from robustbench_cls.core.versions import versions
+from robustbench_cls.data.crops import crop, crop_of, crop_pixels
+from robustbench_cls.data.decode import decode_jpeg, decode_rgb
+from robustbench_cls.data.resize import Pixels
+from robustbench_cls.data.sample_photos import read_photo, sample_photos
+
+PILLOW = "pillow + torchvision"
+STEPS = ("decode", "resize and crop", "both")
+
+SAMPLE_WIDTH = 500
+"""Pixels; what most photos of ImageNet measure."""
+
+SAMPLE_QUALITY = 90
+
+Run: TypeAlias = Callable[[bytes], object]
+
+
+@dataclass(frozen=True)
+class DataBenchmark:
+    """What was measured.
+
+    Attributes:
+        files: how many.
+        kilobytes: mean size of a file.
+        milliseconds: medians of an image, by step and engine.
+        identical: of how many files both make the same pixels.
+    """
+
+    files: int
+    kilobytes: float
+    milliseconds: dict[str, dict[str, float]]
+    identical: int
+    machine: str
+    versions: dict[str, str]
+
+    def times_faster(self, step: str) -> float:
+        """Pillow's and torchvision's time over ours."""
+        return self.milliseconds[step][PILLOW] / self.milliseconds[step][OURS]
+
+
+def jpeg_files(folder: Path | None, count: int) -> list[bytes]:
+    """At most `count` JPEG files, evenly spread over those below `folder`; without one, the sample photos encoded.
+
+    Files that `crop_of` leaves to Pillow are passed over.
+
+    Raises:
+        UserError: there are none, or one can't be read.
+    """
+    if folder is None:
+        return [_encoded(read_photo(file)) for file in sample_photos()][:count]
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg"))
+    chosen = [found[i * len(found) // count] for i in range(count)] if count < len(found) else found
+    try:
+        files = [path.read_bytes() for path in chosen]
+    except OSError as error:
+        raise UserError(f"{error.filename} can't be read: {error.strerror}.") from error
+    known = [data for data in files if decode_jpeg(data) is not None]
+    if not known:
+        raise UserError(f"No whole JPEG files (.jpg, .jpeg) of RGB or grey photos in {folder} or the folders below it.")
+    return known
+
+
+def _encoded(photo: Image.Image) -> bytes:
+    file = io.BytesIO()
+    height = round(photo.height * SAMPLE_WIDTH / photo.width)
+    photo.resize((SAMPLE_WIDTH, height)).save(file, "JPEG", quality=SAMPLE_QUALITY)
+    return file.getvalue()
+
+
+def bench_data(files: Sequence[bytes], repeats: int, advance: Callable[[], object]) -> DataBenchmark:
+    """Measure each step on each file by the protocol of ImageNet-C; `advance` is called after each pass."""
+    runs: dict[tuple[str, str], Run] = {
+        (step, engine): run for step in STEPS for engine, run in _runs(step, files).items()
+    }
+    found: dict[tuple[str, str], list[float]] = {key: [] for key in runs}
+    for _ in range(repeats):
+        for key, run in runs.items():
+            run(files[0])
+            found[key] += [_milliseconds(run, data) for data in files]
+        advance()
+    return DataBenchmark(
+        files=len(files),
+        kilobytes=statistics.mean(map(len, files)) / 1000,
+        milliseconds={step: {e: statistics.median(found[step, e]) for e in (PILLOW, OURS)} for step in STEPS},
+        identical=sum(np.array_equal(_pillow_crop(data), _our_crop(data)) for data in files),
+        machine=machine(),
+        versions=versions(),
+    )
+
+
+def _runs(step: str, files: Sequence[bytes]) -> dict[str, Run]:
+    if step == "decode":
+        return {PILLOW: lambda data: decode_rgb(data, "a file"), OURS: decode_jpeg}
+    if step == "both":
+        return {PILLOW: _pillow_crop, OURS: _our_crop}
+    images = {data: decode_rgb(data, "a file") for data in files}
+    pixels = {data: _kept(data) for data in files}
+    return {
+        PILLOW: lambda data: crop(images[data], IMAGENET_224),
+        OURS: lambda data: crop_pixels(pixels[data], IMAGENET_224),
+    }
+
+
+def _kept(data: bytes) -> Pixels:
+    pixels = decode_jpeg(data)
+    if pixels is None:
+        raise UserError("The benchmark takes whole JPEG files of RGB or grey photos only.")
+    return Pixels(pixels.height, pixels.width, pixels.memory_S.copy())
+
+
+def _pillow_crop(data: bytes) -> UInt8Image:
+    return crop(decode_rgb(data, "a file"), IMAGENET_224)
+
+
+def _our_crop(data: bytes) -> UInt8Image:
+    return crop_of(data, "a file", IMAGENET_224)
+
+
+def _milliseconds(run: Run, data: bytes) -> float:
+    started = time.perf_counter()
+    run(data)
+    return (time.perf_counter() - started) * 1e3
+
+
+def data_table(measured: DataBenchmark) -> str:
+    """Milliseconds by step and engine as a Markdown table, and whether the pixels are the same."""
+    rows = [f"| {'step':15} | {PILLOW:>20} | {OURS:>15} | {'times faster':>12} |"]
+    rows.append(f"| {'-' * 15} | {'-' * 19}: | {'-' * 14}: | {'-' * 11}: |")
+    for step, found in measured.milliseconds.items():
+        faster = measured.times_faster(step)
+        rows.append(f"| {step:15} | {found[PILLOW]:20.2f} | {found[OURS]:15.2f} | {faster:12.2f} |")
+    same = measured.identical == measured.files
+    installed = ", ".join(f"{name} {v}" for name, v in measured.versions.items() if v != "not installed")
+    figures = [
+        f"Milliseconds of one image: medians over {measured.files} JPEG file(s) of {measured.kilobytes:.0f} kB on "
+        f"average, one thread each; shorter side to {IMAGENET_224.resize}, centre {IMAGENET_224.crop}, bilinear.",
+        f"{'Identical pixels' if same else 'PIXELS DIFFER'}: {measured.identical} of {measured.files} files.",
+        f"Machine: {measured.machine}. {installed}",
+    ]
+    return "\n\n".join(["\n".join(rows), *figures])
