@@ -4,13 +4,18 @@ from pathlib import Path
 
 import click
 
+from robustbench_cls.models.choices import BACKENDS, PRECISIONS
+
 PATH = click.Path(path_type=Path)
 
 
 @click.command(epilog="Example: robust eval --suite imagenet --suite imagenet-c reports/runs/my-run/best.pt")
 @click.argument("checkpoint", required=False, type=PATH)
 @click.option("--suite", "suites", multiple=True, required=True, help="Suite name or .py file; several are allowed.")
-@click.option("--model", help="A timm model instead of a checkpoint.")
+@click.option(
+    "--model",
+    help="A timm name instead of a checkpoint, torchvision:NAME, TorchScript, .pt2 or .onnx file, file.py:factory.",
+)
 @click.option("--weights", type=PATH, help="Weights for --model: .pt, .pth or .safetensors. Default: published ones.")
 @click.option("--ordered-match", is_flag=True, help="Match --weights by order where only tensor names differ.")
 @click.option("--class-names", type=PATH, help="File with the head's class names, one a line, for foreign heads.")
@@ -20,6 +25,8 @@ PATH = click.Path(path_type=Path)
 @click.option("--batch-size", default=64, show_default=True)
 @click.option("--workers", type=int, help="Loading processes. Default: one a core.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps, ...")
+@click.option("--precision", type=click.Choice(PRECISIONS), default="auto", help="Of the network. auto: float32.")
+@click.option("--backend", type=click.Choice(BACKENDS), default="auto", help="What runs it. auto: the fastest one.")
 @click.option("--out", type=PATH, help="Folder of the run. Default: reports/runs/<model>.")
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
 def command(
@@ -35,6 +42,8 @@ def command(
     batch_size: int,
     workers: int | None,
     device: str,
+    precision: str,
+    backend: str,
     out: Path | None,
     as_json: bool,
 ) -> None:
@@ -43,7 +52,7 @@ def command(
     Started again, it measures only what is missing.
     """
     if (checkpoint is None) == (model is None):
-        raise click.UsageError("Name either a CHECKPOINT of `robust train` or a timm --model.")
+        raise click.UsageError("Name either a CHECKPOINT of `robust train` or a --model.")
     from robustbench_cls.cli.output import print_scores
     from robustbench_cls.core.discovery import find
     from robustbench_cls.core.suite import Suite
@@ -54,7 +63,13 @@ def command(
 
     names = read_class_names(class_names) if class_names else ()
     classifier = load_classifier(
-        checkpoint or str(model), weights=weights, ordered_match=ordered_match, class_names=names, device=device
+        checkpoint or str(model),
+        weights=weights,
+        ordered_match=ordered_match,
+        class_names=names,
+        device=device,
+        precision=precision,
+        backend=backend,
     )
     options = EvaluationOptions(
         data=data, limit=limit, seed=seed, batch_size=batch_size, workers=workers, out=out, progress=not as_json

@@ -38,6 +38,9 @@ class Preprocessing:
 class Pipeline(nn.Module):
     """A network with its normalisation in front: uint8 images_BHW3 in, float32 logits_BC out."""
 
+    mean: torch.Tensor
+    std: torch.Tensor
+
     def __init__(self, network: nn.Module, preprocessing: Preprocessing) -> None:
         super().__init__()
         self.network = network
@@ -49,7 +52,7 @@ class Pipeline(nn.Module):
         width = images_BHW3.shape[2]
         rows_BHX = images_BHW3.flatten(2).to(torch.float32)
         rows_BHX = rows_BHX.sub_(self.mean.repeat(width)).div_(self.std.repeat(width))
-        images_B3HW = rows_BHX.unflatten(2, (width, 3)).permute(0, 3, 1, 2)
+        images_B3HW = rows_BHX.view(*images_BHW3.shape).permute(0, 3, 1, 2)
         logits_BC: torch.Tensor = self.network(images_B3HW)
         return logits_BC.float()
 

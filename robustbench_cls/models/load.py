@@ -12,18 +12,11 @@ from torch import nn
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.data.label_spaces import imagenet_1k
 from robustbench_cls.models.architectures import check_architecture, create_network, preprocessing_of
-from robustbench_cls.models.backends import (
-    CPU_ONLY,
-    accelerate,
-    check_choice,
-    in_batches_of,
-    in_torch,
-    open_onnx_file,
-    probe,
-    probe_images,
-)
+from robustbench_cls.models.backends import accelerate, in_batches_of, open_onnx_file, probe, probe_images
 from robustbench_cls.models.checkpoint import read_checkpoint
+from robustbench_cls.models.choices import CPU_ONLY, check_choice
 from robustbench_cls.models.classifier import Classifier, Pipeline, weights_sha256
+from robustbench_cls.models.convert import in_torch
 from robustbench_cls.models.onnx_file import OnnxFile
 from robustbench_cls.models.programs import Program, kind_of, read_program, run_factory
 from robustbench_cls.models.torchvision_models import PREFIX, from_torchvision
@@ -146,28 +139,30 @@ def _running(program: Program, device: torch.device, backend: str, precision: st
         if device.type != "cpu":
             raise UserError(f"{program.network.path} is an ONNX file and runs on the CPU here. Use --device cpu.")
         network, running = open_onnx_file(program.network, program.preprocessing, backend, precision)
-        logits_BC = probe(running.forward, images_BHW3, program.name)
+        class_names = _class_names(program, probe(running.forward, images_BHW3, program.name))
     else:
         network = _placed(program.network, device)
         pipeline = Pipeline(network, program.preprocessing).to(device)
         logits_BC = probe(in_torch(pipeline, device, "float32"), images_BHW3, program.name)
-        asked = {"device": device, "backend": backend, "precision": precision, "batch": program.batch}
-        running = accelerate(pipeline, images_BHW3, logits_BC, **asked)
+        class_names = _class_names(program, logits_BC)
+        any_batch = not program.batch
+        running = accelerate(pipeline, images_BHW3, logits_BC, device, backend, precision, any_batch=any_batch)
     return Classifier(
-        program.name,
-        network,
-        _class_names(program, logits_BC.shape[1]),
-        program.preprocessing,
-        program.weights_sha256,
-        device,
-        {**program.provenance, "backend": running.backend, "precision": running.precision},
-        in_batches_of(running.forward, program.batch) if program.batch else running.forward,
-        running.backend,
-        running.precision,
+        name=program.name,
+        network=network,
+        class_names=class_names,
+        preprocessing=program.preprocessing,
+        weights_sha256=program.weights_sha256,
+        device=device,
+        provenance={**program.provenance, "backend": running.backend, "precision": running.precision},
+        forward=in_batches_of(running.forward, program.batch) if program.batch else running.forward,
+        backend=running.backend,
+        precision=running.precision,
     )
 
 
-def _class_names(program: Program, outputs: int) -> tuple[str, ...]:
+def _class_names(program: Program, logits_BC: torch.Tensor) -> tuple[str, ...]:
+    outputs = logits_BC.shape[1]
     names = program.class_names or (imagenet_1k() if outputs == len(imagenet_1k()) else ())
     if not names:
         raise UserError(

@@ -88,7 +88,8 @@ def _shape(tensor: Any, path: Path) -> tuple[int, int]:
     if tensor.elem_type != FLOAT or len(dims) != 4 or dims[1] not in (0, 3) or dims[2] != dims[3]:
         shown = [dim.dim_value or dim.dim_param or "?" for dim in tensor.shape.dim]
         raise UserError(
-            f"{path} takes type {tensor.elem_type} of shape {shown}; expected float32 (type 1), batch x 3 x side x side."
+            f"{path} takes type {tensor.elem_type} of shape {shown}; "
+            "expected float32 (type 1) of batch x 3 x side x side."
         )
     return dims[0], dims[2]
 

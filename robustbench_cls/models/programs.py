@@ -24,8 +24,8 @@ from torch import nn
 
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.models.architectures import SMALL_INPUT, preprocessing_from
-from robustbench_cls.models.backends import first_line, foreign
 from robustbench_cls.models.classifier import LARGEST_INPUT, Preprocessing, weights_sha256
+from robustbench_cls.models.convert import first_line, foreign
 from robustbench_cls.models.onnx_file import OnnxFile, read_onnx_file, sha256_of
 
 CROP_FRACTION = 0.875
@@ -85,13 +85,12 @@ def read_program(path: Path) -> Program:
     kind = kind_of(path)
     if kind == "onnx":
         file = read_onnx_file(path)
-        network, size, batch, digest = file, file.input_size, file.batch, file.sha256
-        return _program(path, file, size, batch, digest, kind)
+        return _program(path, file, file.input_size, file.batch, file.sha256, kind)
     if kind == "exported":
         network, batch, size = _exported(path)
         return _program(path, network, size, batch, sha256_of(path), kind)
     with foreign(f"{path} is damaged or no TorchScript file"):
-        script = torch.jit.load(path, map_location="cpu").eval()
+        script = torch.jit.load(path, map_location="cpu").eval()  # type: ignore[no-untyped-call]
     return _program(path, script, 0, 0, sha256_of(path), kind)
 
 
