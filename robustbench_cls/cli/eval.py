@@ -14,7 +14,8 @@ PATH = click.Path(path_type=Path)
 @click.option("--suite", "suites", multiple=True, required=True, help="Suite name or .py file; several are allowed.")
 @click.option(
     "--model",
-    help="A timm name instead of a checkpoint, torchvision:NAME, TorchScript, .pt2 or .onnx file, file.py:factory.",
+    help="Instead of a checkpoint: a timm name, torchvision:NAME, file.py:FACTORY, or a TorchScript, .pt2 or .onnx "
+    "file. All but names are programs: run only those you trust.",
 )
 @click.option("--weights", type=PATH, help="Weights for --model: .pt, .pth or .safetensors. Default: published ones.")
 @click.option("--ordered-match", is_flag=True, help="Match --weights by order where only tensor names differ.")

@@ -4,7 +4,6 @@ A backend turns a `Pipeline`, uint8 images in and logits out, into a function of
 is, its answers to a few random images are compared with those of eager float32 before it is used.
 """
 
-import importlib
 import importlib.util
 import sys
 from dataclasses import dataclass
