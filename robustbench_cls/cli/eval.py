@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from robustbench_cls.core.files import CROPS
+from robustbench_cls.models.choices import BACKENDS, PRECISIONS
 
 PATH = click.Path(path_type=Path)
 
@@ -12,7 +13,11 @@ PATH = click.Path(path_type=Path)
 @click.command(epilog="Example: robust eval --suite imagenet --suite imagenet-c reports/runs/my-run/best.pt")
 @click.argument("checkpoint", required=False, type=PATH)
 @click.option("--suite", "suites", multiple=True, required=True, help="Suite name or .py file; several are allowed.")
-@click.option("--model", help="A timm model instead of a checkpoint.")
+@click.option(
+    "--model",
+    help="Instead of a checkpoint: a timm name, torchvision:NAME, file.py:FACTORY, or a TorchScript, .pt2 or .onnx "
+    "file. All but names are programs: run only those you trust.",
+)
 @click.option("--weights", type=PATH, help="Weights for --model: .pt, .pth or .safetensors. Default: published ones.")
 @click.option("--ordered-match", is_flag=True, help="Match --weights by order where only tensor names differ.")
 @click.option("--class-names", type=PATH, help="File with the head's class names, one a line, for foreign heads.")
@@ -26,6 +31,8 @@ PATH = click.Path(path_type=Path)
 @click.option("--no-cache", is_flag=True, help="Keep no crops: decode the images for each condition.")
 @click.option("--keep-logits", is_flag=True, help="Store the logits too, in half precision.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps, ...")
+@click.option("--precision", type=click.Choice(PRECISIONS), default="auto", help="Of the network. auto: float32.")
+@click.option("--backend", type=click.Choice(BACKENDS), default="auto", help="What runs it. auto: the fastest one.")
 @click.option("--out", type=PATH, help="Folder of the run. Default: reports/runs/<model>.")
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
 def command(
@@ -45,6 +52,8 @@ def command(
     no_cache: bool,
     keep_logits: bool,
     device: str,
+    precision: str,
+    backend: str,
     out: Path | None,
     as_json: bool,
 ) -> None:
@@ -53,7 +62,7 @@ def command(
     Started again, it measures only what is missing.
     """
     if (checkpoint is None) == (model is None):
-        raise click.UsageError("Name either a CHECKPOINT of `robust train` or a timm --model.")
+        raise click.UsageError("Name either a CHECKPOINT of `robust train` or a --model.")
     from robustbench_cls.cli.output import print_scores
     from robustbench_cls.core.discovery import find
     from robustbench_cls.core.suite import Suite
@@ -65,7 +74,13 @@ def command(
 
     names = read_class_names(class_names) if class_names else ()
     classifier = load_classifier(
-        checkpoint or str(model), weights=weights, ordered_match=ordered_match, class_names=names, device=device
+        checkpoint or str(model),
+        weights=weights,
+        ordered_match=ordered_match,
+        class_names=names,
+        device=device,
+        precision=precision,
+        backend=backend,
     )
     together = shard is None and under_torchrun()
     first = not together or read_shard(None).index == 0

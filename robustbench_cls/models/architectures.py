@@ -1,5 +1,6 @@
 """timm's architectures: creating them, their family and their preprocessing."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import timm
@@ -74,7 +75,15 @@ def preprocessing_of(network: nn.Module, input_size: int = 0) -> Preprocessing:
     Raises:
         UserError: it asks for something else than a centre crop.
     """
-    config = resolve_data_config({}, model=network)
+    return preprocessing_from(resolve_data_config({}, model=network), input_size)
+
+
+def preprocessing_from(config: Mapping[str, Any], input_size: int = 0) -> Preprocessing:
+    """The preprocessing in timm's words, complete as `resolve_data_config` gives it.
+
+    Raises:
+        UserError: it asks for something else than a centre crop.
+    """
     if config["crop_mode"] != "center":
         raise UserError(
             f"This model's preprocessing has crop mode '{config['crop_mode']}'; only 'center' is supported."

@@ -1,6 +1,8 @@
 """`load_classifier`: from what a user names to a Classifier."""
 
 import os
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -8,10 +10,20 @@ from timm.data import ImageNetInfo, infer_imagenet_subset
 from torch import nn
 
 from robustbench_cls.core.errors import UserError
+from robustbench_cls.data.label_spaces import imagenet_1k
 from robustbench_cls.models.architectures import check_architecture, create_network, preprocessing_of
+from robustbench_cls.models.backends import accelerate, in_batches_of, open_onnx_file, probe, probe_images
 from robustbench_cls.models.checkpoint import read_checkpoint
-from robustbench_cls.models.classifier import Classifier, weights_sha256
+from robustbench_cls.models.choices import CPU_ONLY, check_choice
+from robustbench_cls.models.classifier import Classifier, Pipeline, weights_sha256
+from robustbench_cls.models.convert import in_torch
+from robustbench_cls.models.onnx_file import OnnxFile
+from robustbench_cls.models.programs import Program, kind_of, read_program, run_factory
+from robustbench_cls.models.torchvision_models import PREFIX, from_torchvision
 from robustbench_cls.models.weights import load_weights, match_by_order, read_state_dict
+
+MODEL_FILES = {".pt", ".pth", ".safetensors", ".ckpt", ".pt2", ".onnx", ".torchscript"}
+"""Endings that no model's name has."""
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -56,39 +68,113 @@ def load_classifier(
     ordered_match: bool = False,
     class_names: tuple[str, ...] = (),
     device: str = "auto",
+    precision: str = "auto",
+    backend: str = "auto",
 ) -> Classifier:
-    """The classifier in a checkpoint of `robust train`, or a timm model with its own or foreign weights.
+    """The classifier in a file, made by a function of the user's, or of timm or torchvision, ready to answer.
 
     Args:
-        model: a checkpoint's path, or a timm model's name.
-        weights: for a timm name: a .pt, .pth or .safetensors file; the published weights where None.
+        model: a checkpoint of `robust train`; a TorchScript, exported (.pt2) or ONNX file; `path/to/file.py:factory`,
+            a function without arguments that returns a module; a timm name; or `torchvision:resnet50`. Files other
+            than checkpoints, and factories, are programs: they run what they like.
+        weights: for a timm or torchvision name: a .pt, .pth or .safetensors file; the published weights where None.
         ordered_match: match tensors of equal shapes in equal order, where only their names differ.
         class_names: of a foreign head in its order; needed where the head is not ImageNet's.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
+        precision: `float32`, `bfloat16` or `auto`, which is float32.
+        backend: `torch`, `compile`, `onnxruntime`, `openvino`, or `auto`: the fastest installed one that keeps
+            float32 on this device. Where its choice can't run the model, a line on stderr says so and names the next.
 
     Raises:
-        UserError: no such file or model, weights that don't fit, or a head whose classes aren't known.
+        UserError: no such file or model, weights that don't fit, a head whose classes aren't known, outputs that
+            are no logits, or a backend that isn't installed or can't run the model.
     """
-    chosen = pick_device(device)
+    check_choice(backend, precision)
     if Path(model).is_dir():
         raise UserError(f"{model} is a folder. Name the checkpoint in it, such as {Path(model) / 'best.pt'}.")
-    if Path(model).is_file():
-        if weights is not None or class_names or ordered_match:
-            raise UserError(f"{model} describes itself; --weights, --class-names and --ordered-match go with --model.")
-        return _own(Path(model), chosen)
-    looks_like_a_path = os.sep in str(model) and Path(model).parent.is_dir()
-    if looks_like_a_path or Path(model).suffix in {".pt", ".pth", ".safetensors", ".ckpt"}:
-        raise UserError(f"There is no checkpoint {model}.")
-    return _from_timm(str(model), weights, ordered_match, class_names, chosen)
+    only_cpu = backend in CPU_ONLY or kind_of(Path(model)) == "onnx"
+    chosen = pick_device("cpu" if only_cpu and device == "auto" else device)
+    program = _find(model, weights, ordered_match, class_names)
+    return _running(program, chosen, backend, precision)
 
 
 def ready(network: nn.Module, device: torch.device) -> nn.Module:
     """On the device, in evaluation mode, channels last: convolutions are up to twice as fast so."""
-    on_device: nn.Module = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return on_device.eval()
+    return _placed(network.eval(), device)
 
 
-def _own(path: Path, device: torch.device) -> Classifier:
+def _placed(network: nn.Module, device: torch.device) -> nn.Module:
+    placed: nn.Module = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return placed
+
+
+def _find(model: str | Path, weights: Path | None, ordered_match: bool, class_names: tuple[str, ...]) -> Program:
+    """What the user named, by its form."""
+    text, path = str(model), Path(model)
+    foreign_weights = weights is not None or ordered_match
+    if path.is_file() and kind_of(path) != "checkpoint":
+        if foreign_weights:
+            raise UserError(f"{model} holds its weights; --weights and --ordered-match go with the name of a model.")
+        return replace(read_program(path), class_names=class_names)
+    if path.is_file() and path.suffix != ".py":
+        if foreign_weights or class_names:
+            raise UserError(f"{model} describes itself; --weights, --class-names and --ordered-match go with --model.")
+        return _own(path)
+    if named := re.fullmatch(r"(.+\.py)(?::(\w+))?", text):
+        if foreign_weights or not named[2]:
+            raise UserError(f"Name the function in {named[1]} that returns the model with its weights: {named[1]}:NAME")
+        return replace(run_factory(Path(named[1]), named[2]), class_names=class_names)
+    if text.startswith(PREFIX):
+        return from_torchvision(text.removeprefix(PREFIX), weights, ordered_match, class_names)
+    looks_like_a_path = os.sep in text and path.parent.is_dir()
+    if looks_like_a_path or path.suffix in MODEL_FILES:
+        raise UserError(f"There is no checkpoint {model}.")
+    return _from_timm(text, weights, ordered_match, class_names)
+
+
+def _running(program: Program, device: torch.device, backend: str, precision: str) -> Classifier:
+    """The program on its device, its answers to a few images checked."""
+    images_BHW3 = probe_images(program.preprocessing.input_size, program.batch)
+    if isinstance(program.network, OnnxFile):
+        if device.type != "cpu":
+            raise UserError(f"{program.network.path} is an ONNX file and runs on the CPU here. Use --device cpu.")
+        network, running = open_onnx_file(program.network, program.preprocessing, backend, precision)
+        class_names = _class_names(program, probe(running.forward, images_BHW3, program.name))
+    else:
+        network = _placed(program.network, device)
+        pipeline = Pipeline(network, program.preprocessing).to(device)
+        logits_BC = probe(in_torch(pipeline, device, "float32"), images_BHW3, program.name)
+        class_names = _class_names(program, logits_BC)
+        any_batch = not program.batch
+        running = accelerate(pipeline, images_BHW3, logits_BC, device, backend, precision, any_batch=any_batch)
+    return Classifier(
+        name=program.name,
+        network=network,
+        class_names=class_names,
+        preprocessing=program.preprocessing,
+        weights_sha256=program.weights_sha256,
+        device=device,
+        provenance={**program.provenance, "backend": running.backend, "precision": running.precision},
+        forward=in_batches_of(running.forward, program.batch) if program.batch else running.forward,
+        backend=running.backend,
+        precision=running.precision,
+    )
+
+
+def _class_names(program: Program, logits_BC: torch.Tensor) -> tuple[str, ...]:
+    outputs = logits_BC.shape[1]
+    names = program.class_names or (imagenet_1k() if outputs == len(imagenet_1k()) else ())
+    if not names:
+        raise UserError(
+            f"{program.name} has {outputs} outputs, which is no ImageNet head, so the classes are not known. "
+            "Give --class-names FILE with one class name a line in the head's order."
+        )
+    if len(names) != outputs:
+        raise UserError(f"{program.name} has {outputs} outputs, but there are {len(names)} class names.")
+    return names
+
+
+def _own(path: Path) -> Program:
     about, weights, _ = read_checkpoint(path)
     network = create_network(about.architecture, len(about.class_names), about.preprocessing.input_size)
     load_weights(network, weights, path)
@@ -102,27 +188,20 @@ def _own(path: Path, device: torch.device) -> Classifier:
         "epoch": about.epoch,
         "training_versions": dict(about.versions),
     }
-    network = ready(network, device)
     digest = weights_sha256(network)
-    return Classifier(
-        about.name, network, about.class_names, about.preprocessing, digest, device, provenance=provenance
-    )
+    return Program(about.name, network.eval(), about.preprocessing, digest, about.class_names, provenance)
 
 
-def _from_timm(
-    name: str, weights: Path | None, ordered_match: bool, class_names: tuple[str, ...], device: torch.device
-) -> Classifier:
+def _from_timm(name: str, weights: Path | None, ordered_match: bool, class_names: tuple[str, ...]) -> Program:
     check_architecture(name)
     if weights is None:
         network, source = _published(name, len(class_names)), "timm"
     else:
         network, source = _foreign(name, weights, ordered_match, len(class_names)), str(weights)
-    network = ready(network, device)
     names = class_names or _imagenet_names(network, name)
     provenance = {"architecture": name, "recipe": "", "weights": source}
-    return Classifier(
-        name, network, names, preprocessing_of(network), weights_sha256(network), device, provenance=provenance
-    )
+    digest = weights_sha256(network)
+    return Program(name, network.eval(), preprocessing_of(network), digest, names, provenance)
 
 
 def _published(name: str, num_classes: int) -> nn.Module:

@@ -52,7 +52,7 @@ NESTED = {
 def test_foreign_weights(nest: str, network: torch.nn.Module, reference: str, tmp_path: Path) -> None:
     path = tmp_path / "w.pth"
     torch.save(NESTED[nest](network.state_dict()), path)
-    classifier = load_classifier(NAME, weights=path, device="cpu")
+    classifier = load_classifier(NAME, weights=path, device="cpu", backend="torch")
     assert classifier.weights_sha256 == reference
     assert classifier.class_names == imagenet_1k()
     assert classifier.imagenet
@@ -60,33 +60,39 @@ def test_foreign_weights(nest: str, network: torch.nn.Module, reference: str, tm
 
 def test_safetensors(network: torch.nn.Module, reference: str, tmp_path: Path) -> None:
     save_file(network.state_dict(), tmp_path / "w.safetensors")
-    assert load_classifier(NAME, weights=tmp_path / "w.safetensors", device="cpu").weights_sha256 == reference
+    assert (
+        load_classifier(NAME, weights=tmp_path / "w.safetensors", device="cpu", backend="torch").weights_sha256
+        == reference
+    )
 
 
 def test_ordered_match(network: torch.nn.Module, reference: str, tmp_path: Path) -> None:
     renamed = {f"layer{i}": v for i, v in enumerate(network.state_dict().values())}
     torch.save(renamed, tmp_path / "w.pth")
     with pytest.raises(UserError, match="--ordered-match"):
-        load_classifier(NAME, weights=tmp_path / "w.pth", device="cpu")
+        load_classifier(NAME, weights=tmp_path / "w.pth", device="cpu", backend="torch")
     counters = [i for i, k in enumerate(network.state_dict()) if k.endswith("num_batches_tracked")]
     torch.save({k: v for i, (k, v) in enumerate(renamed.items()) if i not in counters}, tmp_path / "w.pth")
-    classifier = load_classifier(NAME, weights=tmp_path / "w.pth", ordered_match=True, device="cpu")
+    classifier = load_classifier(NAME, weights=tmp_path / "w.pth", ordered_match=True, device="cpu", backend="torch")
     assert classifier.weights_sha256 == reference
 
 
 def test_ordered_match_refuses_other_shapes(tmp_path: Path) -> None:
     torch.save(timm.create_model("test_vit").state_dict(), tmp_path / "w.pth")
     with pytest.raises(UserError, match="not the same architecture"):
-        load_classifier(NAME, weights=tmp_path / "w.pth", ordered_match=True, device="cpu")
+        load_classifier(NAME, weights=tmp_path / "w.pth", ordered_match=True, device="cpu", backend="torch")
 
 
 def test_a_foreign_head_needs_names(tmp_path: Path) -> None:
     torch.save(timm.create_model(NAME, num_classes=3).state_dict(), tmp_path / "w.pth")
     with pytest.raises(UserError, match="class-names"):
-        load_classifier(NAME, weights=tmp_path / "w.pth", device="cpu")
+        load_classifier(NAME, weights=tmp_path / "w.pth", device="cpu", backend="torch")
     (tmp_path / "names.txt").write_text("owl\ncat\ndog\n")
     names = read_class_names(tmp_path / "names.txt")
-    assert load_classifier(NAME, weights=tmp_path / "w.pth", class_names=names, device="cpu").class_names == names
+    assert (
+        load_classifier(NAME, weights=tmp_path / "w.pth", class_names=names, device="cpu", backend="torch").class_names
+        == names
+    )
 
 
 class Hostile:
@@ -108,7 +114,7 @@ def test_code_in_a_file_is_never_run(how: str, tmp_path: Path) -> None:
         path.write_bytes(pickle.dumps(Hostile(proof)))
     for arguments in ({"model": path}, {"model": NAME, "weights": path}):
         with pytest.raises(UserError, match="evil.pt asks to run code"):
-            load_classifier(**arguments, device="cpu")
+            load_classifier(**arguments, device="cpu", backend="torch")
     assert not proof.exists()
 
 
@@ -117,28 +123,28 @@ def test_a_file_that_is_no_checkpoint(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "bad.pt"
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"bad\.pt"):
-        load_classifier(path, device="cpu")
+        load_classifier(path, device="cpu", backend="torch")
 
 
 def test_weights_that_do_not_describe_themselves(tmp_path: Path, network: torch.nn.Module) -> None:
     torch.save(network.state_dict(), tmp_path / "w.pt")
     with pytest.raises(UserError, match="--model resnet50 --weights"):
-        load_classifier(tmp_path / "w.pt", device="cpu")
+        load_classifier(tmp_path / "w.pt", device="cpu", backend="torch")
 
 
 def test_no_tensors_at_all(tmp_path: Path) -> None:
     torch.save({"a": 1}, tmp_path / "w.pt")
     with pytest.raises(UserError, match="holds no weights"):
-        load_classifier(NAME, weights=tmp_path / "w.pt", device="cpu")
+        load_classifier(NAME, weights=tmp_path / "w.pt", device="cpu", backend="torch")
 
 
 def test_unknown_model_and_missing_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no model 'resnt50'. Did you mean"):
-        load_classifier("resnt50", device="cpu")
+        load_classifier("resnt50", device="cpu", backend="torch")
     with pytest.raises(UserError, match="There is no checkpoint"):
-        load_classifier(str(tmp_path / "gone.pt"), device="cpu")
+        load_classifier(str(tmp_path / "gone.pt"), device="cpu", backend="torch")
     with pytest.raises(UserError, match="no model 'hf-hub:someone/else'"):
-        load_classifier("hf-hub:someone/else", device="cpu")
+        load_classifier("hf-hub:someone/else", device="cpu", backend="torch")
 
 
 def test_unknown_device() -> None:
@@ -147,7 +153,7 @@ def test_unknown_device() -> None:
 
 
 def test_own_checkpoint_describes_itself(toy_checkpoint: Path) -> None:
-    classifier = load_classifier(toy_checkpoint, device="cpu")
+    classifier = load_classifier(toy_checkpoint, device="cpu", backend="torch")
     assert classifier.name == "test_resnet-baseline-s0"
     assert classifier.class_names == ("cat", "dog", "owl")
     assert classifier.preprocessing.input_size == classifier.preprocessing.resize == 32
@@ -184,14 +190,14 @@ def test_a_checkpoint_can_not_name_a_hub(toy_checkpoint: Path, tmp_path: Path) -
     content["about"]["architecture"] = "hf-hub:someone/else"
     torch.save(content, tmp_path / "bad.pt")
     with pytest.raises(UserError, match="timm has no model"):
-        load_classifier(tmp_path / "bad.pt", device="cpu")
+        load_classifier(tmp_path / "bad.pt", device="cpu", backend="torch")
 
 
 @pytest.mark.parametrize("cut", [10, 100, 1000, 20_000])
 def test_a_truncated_checkpoint(cut: int, toy_checkpoint: Path, tmp_path: Path) -> None:
     (tmp_path / "cut.pt").write_bytes(toy_checkpoint.read_bytes()[:-cut])
     with pytest.raises(UserError, match=r"cut\.pt"):
-        load_classifier(tmp_path / "cut.pt", device="cpu")
+        load_classifier(tmp_path / "cut.pt", device="cpu", backend="torch")
 
 
 def test_altered_checkpoints_never_end_in_a_traceback(toy_checkpoint: Path, tmp_path: Path) -> None:
@@ -206,21 +212,21 @@ def test_altered_checkpoints_never_end_in_a_traceback(toy_checkpoint: Path, tmp_
             altered[place] ^= 1 << int(rng.integers(8))
         (tmp_path / "bad.pt").write_bytes(bytes(altered))
         try:
-            load_classifier(tmp_path / "bad.pt", device="cpu")
+            load_classifier(tmp_path / "bad.pt", device="cpu", backend="torch")
         except UserError:
             refused += 1
     assert refused > 30
 
 
 def test_an_own_checkpoint_as_foreign_weights(toy_checkpoint: Path) -> None:
-    own = load_classifier(toy_checkpoint, device="cpu")
+    own = load_classifier(toy_checkpoint, device="cpu", backend="torch")
     names = own.class_names
-    again = load_classifier(NAME, weights=toy_checkpoint, class_names=names, device="cpu")
+    again = load_classifier(NAME, weights=toy_checkpoint, class_names=names, device="cpu", backend="torch")
     assert again.weights_sha256 == own.weights_sha256
 
 
 def test_a_folder_in_place_of_a_checkpoint(toy_checkpoint: Path) -> None:
     with pytest.raises(UserError, match=r"is a folder.*best\.pt"):
-        load_classifier(toy_checkpoint.parent, device="cpu")
+        load_classifier(toy_checkpoint.parent, device="cpu", backend="torch")
     with pytest.raises(UserError, match="describes itself"):
-        load_classifier(toy_checkpoint, class_names=("a",), device="cpu")
+        load_classifier(toy_checkpoint, class_names=("a",), device="cpu", backend="torch")

@@ -1,0 +1,168 @@
+"""Turning a network into a function of another backend; each raises ConversionError where it can't."""
+
+import importlib
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from robustbench_cls.core.errors import UserError
+from robustbench_cls.models.classifier import Forward, Pipeline
+
+EXTRAS = {"openvino": "openvino", "onnxruntime": "onnx", "onnx": "onnx", "onnxscript": "onnx"}
+"""Which extra of this package installs a module."""
+
+
+class ConversionError(UserError):
+    """A backend can't take this network, or answers otherwise than PyTorch does."""
+
+
+@contextmanager
+def foreign(what: str, kind: type[UserError] = UserError) -> Iterator[None]:
+    """Code that isn't ours runs here: whatever it raises becomes one line, with the cause kept behind it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except UserError:
+        raise
+    except Exception as error:  # foreign code raises what it likes
+        raise kind(f"{what} ({type(error).__name__}: {first_line(error)}).") from error
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, at most 200 characters."""
+    return str(error).strip().partition("\n")[0][:200].rstrip(". ")
+
+
+def require(name: str) -> ModuleType:
+    """The module of that name.
+
+    Raises:
+        UserError: it can't be imported; the message names the extra that installs it.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        extra = EXTRAS[name]
+        raise UserError(f"{name} can't be imported ({error}). pip install 'robustbench-cls[{extra}]'") from error
+
+
+def in_torch(pipeline: Callable[[torch.Tensor], torch.Tensor], device: torch.device, precision: str) -> Forward:
+    """The pipeline in eager PyTorch; bfloat16 by autocast, float32 without TF32."""
+
+    def forward(images_BHW3: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"), _no_tf32():
+            return pipeline(images_BHW3.to(device, non_blocking=True))
+
+    return forward
+
+
+@contextmanager
+def _no_tf32() -> Iterator[None]:
+    """PyTorch lets convolutions on a GPU use TF32, which is no float32: 10 bits of mantissa."""
+    convolutions, products = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = convolutions, products
+
+
+def _exported(pipeline: Pipeline, images_BHW3: torch.Tensor, any_batch: bool) -> Any:
+    batch = torch.export.Dim("batch", min=1, max=65536)
+    return torch.export.export(pipeline, (images_BHW3,), dynamic_shapes=({0: batch},) if any_batch else None)
+
+
+def _compile(
+    pipeline: Pipeline, images_BHW3: torch.Tensor, precision: str, device: torch.device, any_batch: bool
+) -> Forward:
+    forward = in_torch(torch.compile(pipeline), device, precision)
+    if not any_batch:
+        return forward
+
+    def run(images_BHW3: torch.Tensor) -> torch.Tensor:
+        if len(images_BHW3) == 1:  # a batch of one would be compiled anew
+            return forward(images_BHW3.expand(2, -1, -1, -1).contiguous())[:1]
+        images = images_BHW3.to(device, non_blocking=True)
+        torch._dynamo.mark_dynamic(images, 0)
+        return forward(images)
+
+    return run
+
+
+def _onnxruntime(
+    pipeline: Pipeline, images_BHW3: torch.Tensor, precision: str, device: torch.device, any_batch: bool
+) -> Forward:
+    for module in ("onnx", "onnxscript"):
+        require(module)
+    shapes = ({0: torch.export.Dim("batch")},) if any_batch else None
+    example = (images_BHW3[:2] if any_batch else images_BHW3,)
+    with (
+        foreign("onnxruntime can't take this network", ConversionError),
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+    ):
+        path = Path(folder) / "network.onnx"
+        torch.onnx.export(pipeline, example, path, dynamo=True, dynamic_shapes=shapes, verbose=False)
+        return _open_onnxruntime(path, precision)
+
+
+def _openvino(
+    pipeline: Pipeline, images_BHW3: torch.Tensor, precision: str, device: torch.device, any_batch: bool
+) -> Forward:
+    openvino = require("openvino")
+    example = images_BHW3[:2] if any_batch else images_BHW3
+    with foreign("openvino can't take this network", ConversionError):
+        if any(isinstance(module, torch.jit.ScriptModule) for module in pipeline.modules()):
+            model = openvino.convert_model(pipeline, example_input=example)
+        else:
+            model = openvino.convert_model(_exported(pipeline, example, any_batch))
+        size = list(images_BHW3.shape[1:])
+        model.reshape({model.inputs[0]: openvino.PartialShape([-1 if any_batch else len(images_BHW3), *size])})
+        return _openvino_forward(model, precision)
+
+
+def _open_openvino(path: Path, precision: str) -> Forward:
+    return _openvino_forward(require("openvino").Core().read_model(path), precision)
+
+
+def _openvino_forward(model: Any, precision: str) -> Forward:
+    hint = {"float32": "f32", "bfloat16": "bf16"}[precision]
+    settings = {
+        "INFERENCE_PRECISION_HINT": hint,
+        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        "PERFORMANCE_HINT": "LATENCY",  # one batch on all cores, not several side by side
+    }
+    request = require("openvino").Core().compile_model(model, "CPU", settings).create_infer_request()
+
+    def forward(images: torch.Tensor) -> torch.Tensor:
+        return torch.from_numpy(request.infer([images.cpu().numpy()], share_inputs=True)[0])
+
+    return forward
+
+
+def _open_onnxruntime(path: Path, precision: str) -> Forward:
+    onnxruntime = require("onnxruntime")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+
+    def forward(images: torch.Tensor) -> torch.Tensor:
+        return torch.from_numpy(session.run(None, {name: images.cpu().numpy()})[0])
+
+    return forward
+
+
+CONVERT: dict[str, Callable[[Pipeline, torch.Tensor, str, torch.device, bool], Forward]] = {
+    "compile": _compile,
+    "onnxruntime": _onnxruntime,
+    "openvino": _openvino,
+}
+OPEN: dict[str, Callable[[Path, str], Forward]] = {"onnxruntime": _open_onnxruntime, "openvino": _open_openvino}

@@ -1,0 +1,210 @@
+"""Models that come as programs: TorchScript and exported files, and Python files with a factory.
+
+A program runs what it likes, so a user must have named it as one. TorchScript files hold code in a language of
+their own, which PyTorch compiles and runs and which has no way to import Python; exported files hold a graph of
+PyTorch operators. Neither is read through a pickle that could import code. A Python file is run as it stands.
+"""
+
+import importlib.util
+import os
+import re
+import sys
+import traceback
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, is_dataclass
+from pathlib import Path
+from types import MappingProxyType, ModuleType
+from typing import Any
+
+import torch
+from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, resolve_data_config
+from torch import nn
+
+from robustbench_cls.core.errors import UserError
+from robustbench_cls.models.architectures import SMALL_INPUT, preprocessing_from
+from robustbench_cls.models.classifier import LARGEST_INPUT, Preprocessing, weights_sha256
+from robustbench_cls.models.convert import first_line, foreign
+from robustbench_cls.models.onnx_file import OnnxFile, read_onnx_file, sha256_of
+
+CROP_FRACTION = 0.875
+"""Of the resized image, as in resize 256 and crop 224."""
+
+FORCE_WEIGHTS_ONLY = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
+
+
+@dataclass(frozen=True)
+class Program:
+    """A model before it has a device, a backend and, where its file doesn't tell, class names.
+
+    Attributes:
+        network: a module in evaluation mode, or an ONNX file.
+        class_names: empty where only the number of outputs tells.
+        batch: the only batch size it takes; 0 for any.
+    """
+
+    name: str
+    network: nn.Module | OnnxFile
+    preprocessing: Preprocessing
+    weights_sha256: str
+    class_names: tuple[str, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    batch: int = 0
+
+
+def default_preprocessing(input_size: int = 0) -> Preprocessing:
+    """Resize 256, crop 224, bilinear, ImageNet's mean and standard deviation; in proportion for other sizes."""
+    size = input_size or 224
+    resize = int(size / CROP_FRACTION) if size >= SMALL_INPUT else size
+    return Preprocessing(size, resize, "bilinear", IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD)
+
+
+def kind_of(path: Path) -> str:
+    """`onnx`, `torchscript`, `exported` or, for all else, `checkpoint`."""
+    if path.suffix in {".onnx", ".pt2"}:
+        return {".onnx": "onnx", ".pt2": "exported"}[path.suffix]
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
+        return "checkpoint"
+    inner = {name.partition("/")[2] for name in names}
+    if "constants.pkl" in inner and any(name.startswith("code/") for name in inner):
+        return "torchscript"
+    exported = "archive_format" in inner or "serialized_exported_program.json" in names
+    return "exported" if exported else "checkpoint"
+
+
+def read_program(path: Path) -> Program:
+    """The model in a TorchScript, exported or ONNX file.
+
+    Raises:
+        UserError: the file is damaged, asks to run a pickle, or holds no classifier of square images.
+    """
+    kind = kind_of(path)
+    if kind == "onnx":
+        file = read_onnx_file(path)
+        return _program(path, file, file.input_size, file.batch, file.sha256, kind)
+    if kind == "exported":
+        network, batch, size = _exported(path)
+        return _program(path, network, size, batch, sha256_of(path), kind)
+    with foreign(f"{path} is damaged or no TorchScript file"):
+        script = torch.jit.load(path, map_location="cpu").eval()  # type: ignore[no-untyped-call]
+    return _program(path, script, 0, 0, sha256_of(path), kind)
+
+
+def run_factory(path: Path, factory: str) -> Program:
+    """The module that a function in a Python file returns; the file is run.
+
+    Its preprocessing is `default_preprocessing`, or what the module's attribute `pretrained_cfg` or
+    `default_cfg` says in timm's words. The file's bytes are part of the digest, as they decide the answers too.
+
+    Raises:
+        UserError: no such file or function, an exception in it, or a result that is no module.
+    """
+    if not path.is_file():
+        raise UserError(f"There is no file {path}.")
+    make = getattr(_run_file(path), factory, None)
+    if not callable(make):
+        raise UserError(f"{path} defines no function {factory}. Name the one that returns the model: {path}:NAME")
+    with _named_line(path):
+        network = make()
+    if not isinstance(network, nn.Module):
+        raise UserError(f"{factory} in {path} must return a torch.nn.Module, not {type(network).__name__}.")
+    with foreign(f"{factory} in {path} states a preprocessing that can't be used"):
+        preprocessing = _stated_preprocessing(network)
+    digest = weights_sha256(network.eval(), path.read_bytes())
+    name = file_name(f"{path.stem}-{factory}")
+    return Program(name, network, preprocessing, digest, provenance=_provenance(f"{path}:{factory}", "factory"))
+
+
+def file_name(text: str) -> str:
+    """`text` as a model's name that is safe as a file name."""
+    return re.sub(r"[^A-Za-z0-9_.+-]", "-", text).lstrip("-.+")[:100] or "model"
+
+
+def _program(path: Path, network: nn.Module | OnnxFile, size: int, batch: int, digest: str, kind: str) -> Program:
+    if size > LARGEST_INPUT:
+        raise UserError(f"{path} takes images of {size} px, more than the {LARGEST_INPUT} that are supported.")
+    provenance = _provenance(str(path), kind)
+    return Program(file_name(path.stem), network, default_preprocessing(size), digest, (), provenance, batch)
+
+
+def _provenance(source: str, kind: str) -> dict[str, Any]:
+    return {"architecture": kind, "recipe": "", "weights": source}
+
+
+def _exported(path: Path) -> tuple[nn.Module, int, int]:
+    """Module, batch size and input size, each 0 where open."""
+    _refuse_pickles(path)
+    with foreign(f"{path} is damaged or no exported program, or asks to run a pickle"), _weights_only():
+        program = torch.export.load(path)
+    names = set(program.graph_signature.user_inputs)
+    shapes = [node.meta["val"].shape for node in program.graph.nodes if node.op == "placeholder" and node.name in names]
+    if len(shapes) != 1 or len(shapes[0]) != 4:
+        raise UserError(
+            f"{path} takes {[tuple(s) for s in shapes]}; expected one batch of images, batch x 3 x side x side."
+        )
+    batch, channels, height, width = (side if isinstance(side, int) else 0 for side in shapes[0])
+    if channels != 3 or height != width:
+        raise UserError(f"{path} takes images of {channels} x {height} x {width}; expected 3 x side x side.")
+    return program.module(), batch, height
+
+
+def _refuse_pickles(path: Path) -> None:
+    """PyTorch gives objects of an exported file to pickle even where only weights are allowed."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise UserError(f"{path} is damaged or no exported program ({first_line(error)}).") from error
+    if any("opaque_obj" in name or "custom_obj" in name for name in names):
+        raise UserError(f"{path} holds pickled objects besides tensors, so it was not loaded. Export it without them.")
+
+
+@contextmanager
+def _weights_only() -> Iterator[None]:
+    """`torch.export.load` tries again with all of pickle where reading weights fails; here it can't."""
+    before = os.environ.get(FORCE_WEIGHTS_ONLY)
+    os.environ[FORCE_WEIGHTS_ONLY] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[FORCE_WEIGHTS_ONLY]
+        else:
+            os.environ[FORCE_WEIGHTS_ONLY] = before
+
+
+def _run_file(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise UserError(f"{path} is not a Python file.")
+    module = importlib.util.module_from_spec(spec)
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:  # as for a script: modules beside it can be imported
+        sys.path.append(folder)
+    with _named_line(path):
+        spec.loader.exec_module(module)
+    return module
+
+
+@contextmanager
+def _named_line(path: Path) -> Iterator[None]:
+    """An exception in the user's file becomes one line that names the place in it; the cause stays behind it."""
+    try:
+        yield
+    except Exception as error:  # the user's code raises what it likes
+        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else "?"
+        raise UserError(f"{path}, line {line}: {type(error).__name__}: {first_line(error)}.") from error
+
+
+def _stated_preprocessing(network: nn.Module) -> Preprocessing:
+    stated = getattr(network, "pretrained_cfg", None) or getattr(network, "default_cfg", None)
+    if not stated:
+        return default_preprocessing()
+    values = asdict(stated) if is_dataclass(stated) and not isinstance(stated, type) else dict(stated)
+    values = {"interpolation": "bilinear", **{k: v for k, v in values.items() if v is not None}}
+    return preprocessing_from(resolve_data_config({}, pretrained_cfg=values))

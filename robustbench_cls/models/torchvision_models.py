@@ -1,0 +1,74 @@
+"""torchvision's classifiers by name: `torchvision:resnet50`, `torchvision:resnet50.IMAGENET1K_V1`."""
+
+from pathlib import Path
+from typing import Any
+
+import torchvision
+from torch import nn
+
+from robustbench_cls.core.discovery import did_you_mean
+from robustbench_cls.core.errors import UserError
+from robustbench_cls.models.classifier import Preprocessing, weights_sha256
+from robustbench_cls.models.programs import Program, file_name
+from robustbench_cls.models.weights import load_weights, match_by_order, read_state_dict
+
+PREFIX = "torchvision:"
+
+
+def from_torchvision(name: str, weights: Path | None, ordered_match: bool, class_names: tuple[str, ...]) -> Program:
+    """A torchvision classifier with published weights, the newest or those of the tag, or with a file's.
+
+    The preprocessing is that of the published weights; with a file, that of the tag or of the first ones.
+
+    Raises:
+        UserError: no such model or tag, or weights that can't be fetched or don't fit.
+    """
+    base, _, tag = name.partition(".")
+    known = torchvision.models.list_models(module=torchvision.models)
+    if base not in known:
+        raise UserError(f"torchvision has no classifier '{base}'. {did_you_mean(base, known)}".rstrip())
+    published = torchvision.models.get_model_weights(base)
+    if tag and tag not in published.__members__:
+        raise UserError(f"torchvision has no weights '{tag}' of {base}. {did_you_mean(tag, published.__members__)}")
+    if weights is None:
+        entry = published[tag] if tag else published.DEFAULT
+        network, source = _published(base, entry, len(class_names)), f"torchvision {entry.name}"
+    else:
+        entry = published[tag] if tag else next(iter(published))
+        network, source = _from_file(base, weights, ordered_match, len(class_names)), str(weights)
+    provenance = {"architecture": f"{PREFIX}{base}", "recipe": "", "weights": source}
+    name = file_name(f"torchvision-{name}")
+    return Program(name, network, _preprocessing(entry), weights_sha256(network), class_names, provenance)
+
+
+def _published(base: str, entry: Any, num_classes: int) -> nn.Module:
+    if num_classes not in (0, len(entry.meta["categories"])):
+        raise UserError(
+            f"The published weights of {base} have 1000 classes, --class-names {num_classes}. Give --weights."
+        )
+    try:
+        network: nn.Module = torchvision.models.get_model(base, weights=entry)
+    except (OSError, RuntimeError) as error:
+        raise UserError(
+            f"The published weights of {base} could not be fetched ({str(error).partition(chr(10))[0][:160]}). "
+            "Give a file with --weights, or try again with a network."
+        ) from error
+    return network.eval()
+
+
+def _from_file(base: str, path: Path, ordered_match: bool, num_classes: int) -> nn.Module:
+    state = read_state_dict(path)
+    network: nn.Module = torchvision.models.get_model(base, weights=None, num_classes=num_classes or 1000)
+    load_weights(network, match_by_order(state, network, path) if ordered_match else state, path)
+    return network.eval()
+
+
+def _preprocessing(entry: Any) -> Preprocessing:
+    stated = entry.transforms()
+    return Preprocessing(
+        stated.crop_size[0],
+        stated.resize_size[0],
+        str(stated.interpolation.value),
+        tuple(stated.mean),
+        tuple(stated.std),
+    )
