@@ -186,6 +186,7 @@ def _milliseconds(run: Run, image: UInt8Image) -> float:
 
 
 def pillow_roundtrip(image_HW3: UInt8Image) -> UInt8Image:
+    """The JPEG step as it is usually written."""
     from io import BytesIO
 
     from PIL import Image

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import timm
 import torch
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.functional import normalize, to_tensor
@@ -20,7 +21,9 @@ from robustbench_cls.data.batches import Rows, batches
 from robustbench_cls.data.crops import crop
 from robustbench_cls.evaluation.evaluate import EvaluationOptions, evaluate
 from robustbench_cls.evaluation.plan import Plan, plan
+from robustbench_cls.models.architectures import create_network
 from robustbench_cls.models.classifier import Classifier
+from robustbench_cls.models.load import load_classifier
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,25 @@ class EvaluationBenchmark:
     plain_errors: tuple[float, float, float] | tuple[()]
     machine: str
     versions: dict[str, str]
+
+
+def load(
+    model: str | Path, weights: Path | None, ordered_match: bool, device: str, precision: str, backend: str
+) -> Classifier:
+    """The classifier, with random weights where a name comes without any: they are as fast."""
+    random = weights is None and timm.is_model(str(model).partition(".")[0])
+    with tempfile.TemporaryDirectory() as folder:
+        if random:
+            weights = Path(folder) / "random.pth"
+            torch.save(create_network(str(model), 0, 0).state_dict(), weights)
+        return load_classifier(
+            model,
+            weights=weights,
+            ordered_match=ordered_match,
+            device=device,
+            precision=precision,
+            backend=backend,
+        )
 
 
 def bench_evaluation(
@@ -152,7 +174,9 @@ class PlainImages(Dataset[tuple[torch.Tensor, int]]):
             raise LookupError(f"{REFERENCE} has no {self.condition.name}")
         np.random.seed(index)
         corrupted = run(crop(source.image(index), self.part.crops.protocol))
-        image_3HW = normalize(to_tensor(pillow_roundtrip(np.uint8(corrupted))), list(self.own.mean), list(self.own.std))
+        image_3HW = normalize(
+            to_tensor(pillow_roundtrip(np.asarray(corrupted).astype(np.uint8))), list(self.own.mean), list(self.own.std)
+        )
         return image_3HW, int(source.labels_N[index])
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from robustbench_cls.models.choices import BACKENDS, PRECISIONS
+
 PATH = click.Path(path_type=Path)
 
 
@@ -56,3 +58,54 @@ def data(data: Path | None, images: int, repeats: int, as_json: bool) -> None:
     with progress_bar(repeats, 0, "decoding", unit="pass", show=True) as bar:
         measured = bench_data(files, repeats, lambda: bar.update(1))
     click.echo(json.dumps(asdict(measured), indent=2) if as_json else data_table(measured))
+
+
+@command.command(name="eval", epilog="Example: robust bench eval --model resnet50 --data datasets/imagenet --images 64")
+@click.argument("checkpoint", required=False, type=PATH)
+@click.option("--model", help="As in robust eval, instead of a checkpoint.")
+@click.option("--weights", type=PATH, help="As in robust eval. Default: random ones.")
+@click.option("--ordered-match", is_flag=True, help="As in robust eval.")
+@click.option("--suite", default="imagenet-c", show_default=True, help="A suite that corrupts.")
+@click.option("--data", type=PATH, help="As in robust eval.")
+@click.option("--images", default=64, show_default=True, type=click.IntRange(1), help="Images in each condition.")
+@click.option("--batch-size", default=32, show_default=True, type=click.IntRange(1))
+@click.option("--workers", type=int, help="Threads that make images. Default: one a core.")
+@click.option("--device", default="auto", show_default=True, help="As in robust eval.")
+@click.option("--precision", type=click.Choice(PRECISIONS), default="auto", help="As in robust eval.")
+@click.option("--backend", type=click.Choice(BACKENDS), default="auto", help="As in robust eval.")
+@click.option("--against", is_flag=True, help="Also the usual loop: imagecorruptions in a DataLoader, eager PyTorch.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def evaluation(
+    checkpoint: Path | None,
+    model: str | None,
+    weights: Path | None,
+    ordered_match: bool,
+    suite: str,
+    data: Path | None,
+    images: int,
+    batch_size: int,
+    workers: int | None,
+    device: str,
+    precision: str,
+    backend: str,
+    against: bool,
+    as_json: bool,
+) -> None:
+    """Time an evaluation beside the forward pass alone, and beside the loop it replaces."""
+    if (checkpoint is None) == (model is None):
+        raise click.UsageError("Name either a CHECKPOINT or a --model.")
+    from robustbench_cls.bench.evaluation import bench_evaluation, load
+    from robustbench_cls.bench.table import evaluation_table
+    from robustbench_cls.core.discovery import find
+    from robustbench_cls.core.progress import notice
+    from robustbench_cls.core.suite import Suite
+    from robustbench_cls.data.batches import loading_workers
+    from robustbench_cls.evaluation.evaluate import EvaluationOptions
+
+    chosen = find(suite, "robustbench_cls.suites", Suite, "suite")
+    named = checkpoint or str(model)
+    classifier = load(named, weights, ordered_match, device, precision, backend)
+    plain = load(named, weights, ordered_match, device, "float32", "torch") if against else None
+    options = EvaluationOptions(data=data, limit=images, batch_size=batch_size)
+    measured = bench_evaluation(classifier, chosen, options, loading_workers(workers), plain, notice)
+    click.echo(json.dumps(asdict(measured), indent=2) if as_json else evaluation_table(measured))

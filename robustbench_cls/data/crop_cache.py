@@ -26,7 +26,7 @@ from robustbench_cls.core.files import locked, write_json
 from robustbench_cls.core.progress import notice, progress_bar
 from robustbench_cls.core.run import names_sha256
 from robustbench_cls.core.suite import Protocol
-from robustbench_cls.data.crops import crop
+from robustbench_cls.data.crops import crop_of
 from robustbench_cls.data.source import ImageSource
 
 FORMAT = 1
@@ -57,7 +57,7 @@ class Crops:
         if self.stored_NHW3 is not None:
             stored_HW3: UInt8Image = self.stored_NHW3[index]
             return stored_HW3
-        return crop(self.source.image(index), self.protocol)
+        return _crop(self.source, index, self.protocol)
 
 
 def open_crops(source: ImageSource, protocol: Protocol, folder: Path | None, threads: int, *, progress: bool) -> Crops:
@@ -83,6 +83,10 @@ def open_crops(source: ImageSource, protocol: Protocol, folder: Path | None, thr
         notice(f"{place}: {error.strerror or error}. Images are decoded for each condition instead.")
         return Crops(source, protocol)
     return Crops(source, protocol, np.memmap(place / PIXELS, np.uint8, "r", shape=tuple(about["shape"])))
+
+
+def _crop(source: ImageSource, index: int, protocol: Protocol) -> UInt8Image:
+    return crop_of(source.data(index), source.name(index), protocol)
 
 
 def _about(source: ImageSource, protocol: Protocol) -> dict[str, Any]:
@@ -161,7 +165,7 @@ def _fill(
     crops_NHW3: UInt8Image, source: ImageSource, protocol: Protocol, threads: int, advance: Callable[[int], object]
 ) -> None:
     def fill(index: int) -> None:
-        crops_NHW3[index] = crop(source.image(index), protocol)
+        crops_NHW3[index] = _crop(source, index, protocol)
 
     with ThreadPoolExecutor(max(threads, 1)) as pool:
         try:

@@ -22,7 +22,7 @@ from robustbench_cls.core.suite import IMAGENET_224, Protocol
 from robustbench_cls.corruptions.engine import corrupt_image, engine_version
 from robustbench_cls.corruptions.jpeg import QUALITY, jpeg_file
 from robustbench_cls.data.batches import MOST_WORKERS, one_opencv_thread, usable_cores
-from robustbench_cls.data.crops import crop
+from robustbench_cls.data.crops import crop_of
 from robustbench_cls.data.locate import TREE_MANIFEST, open_split_or_folder
 from robustbench_cls.data.source import ImageSource
 
@@ -117,7 +117,7 @@ def _write(
         return
     protocol = Protocol(options.resize, options.crop, IMAGENET_224.interpolation)
     try:
-        image_HW3 = crop(source.image(index), protocol)
+        image_HW3 = crop_of(source.data(index), source.name(index), protocol)
     except UserError as error:
         raise UnusableImageError(f"{error} Under the same name, so that this tree can be finished.") from error
     if min(image_HW3.shape[:2]) < MINIMUM_SIDE:

@@ -187,4 +187,4 @@ def _check_finite(logits_BC: torch.Tensor, rows: Rows) -> None:
 
 def _store_sample(run: StoredRun, rows: Rows, image_HW3: torch.Tensor) -> None:
     with atomic(run.sample_path(rows.part.condition)) as temporary:
-        Image.fromarray(image_HW3.numpy()).save(temporary, format="PNG", optimize=True)
+        Image.fromarray(image_HW3.numpy()).save(temporary, format="PNG")

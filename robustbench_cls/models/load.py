@@ -27,14 +27,17 @@ MODEL_FILES = {".pt", ".pth", ".safetensors", ".ckpt", ".pt2", ".onnx", ".torchs
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """The device of that name; `auto` is the first GPU there is, else the CPU.
+    """The device of that name; `auto` is a GPU where there is one, each process of torchrun's its own, else the CPU.
 
     Raises:
         UserError: no such device on this machine.
     """
     if name == "auto":
         accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-        return accelerator or torch.device("cpu")
+        if accelerator is None:
+            return torch.device("cpu")
+        own = int(os.environ.get("LOCAL_RANK", 0)) % torch.accelerator.device_count()
+        return torch.device(accelerator.type, own)
     try:
         if name.startswith("meta"):
             raise NotImplementedError("it holds no data")

@@ -36,7 +36,7 @@ def test_stored_crops_are_the_decoded_ones(toy: Path, tmp_path: Path) -> None:
 
 def test_a_second_run_decodes_nothing(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stored(toy / "val", tmp_path)
-    monkeypatch.setattr(crop_cache, "crop", None)
+    monkeypatch.setattr(crop_cache, "crop_of", None)
     assert len(stored(toy / "val", tmp_path)) == 12
 
 
