@@ -160,8 +160,8 @@ class Answer(nn.Module):
     ("what", "message"),
     [
         ("nan", "NaN or infinite"),
-        ("map", "not rows of logits"),
-        ("mixed", "not rows of logits"),
+        ("map", "gives outputs of shape"),
+        ("mixed", "gives outputs of shape"),
         ("three", "3 outputs"),
     ],
 )
