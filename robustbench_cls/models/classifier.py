@@ -51,7 +51,7 @@ class Pipeline(nn.Module):
         """Whole rows at a time: with three channels innermost, PyTorch's broadcasting takes ten times as long."""
         width = images_BHW3.shape[2]
         rows_BHX = images_BHW3.flatten(2).to(torch.float32)
-        rows_BHX = rows_BHX.sub_(self.mean.repeat(width)).div_(self.std.repeat(width))
+        rows_BHX = (rows_BHX - self.mean.repeat(width)) / self.std.repeat(width)
         images_B3HW = rows_BHX.view(*images_BHW3.shape).permute(0, 3, 1, 2)
         logits_BC: torch.Tensor = self.network(images_B3HW)
         return logits_BC.float()

@@ -74,9 +74,8 @@ def _no_tf32() -> Iterator[None]:
         torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = convolutions, products
 
 
-def _exported(pipeline: Pipeline, images_BHW3: torch.Tensor, any_batch: bool) -> Any:
-    batch = torch.export.Dim("batch", min=1, max=65536)
-    return torch.export.export(pipeline, (images_BHW3,), dynamic_shapes=({0: batch},) if any_batch else None)
+def _shapes(any_batch: bool) -> Any:
+    return ({0: torch.export.Dim.AUTO},) if any_batch else None
 
 
 def _compile(
@@ -101,14 +100,13 @@ def _onnxruntime(
 ) -> Forward:
     for module in ("onnx", "onnxscript"):
         require(module)
-    shapes = ({0: torch.export.Dim("batch")},) if any_batch else None
     example = (images_BHW3[:2] if any_batch else images_BHW3,)
     with (
         foreign("onnxruntime can't take this network", ConversionError),
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
     ):
         path = Path(folder) / "network.onnx"
-        torch.onnx.export(pipeline, example, path, dynamo=True, dynamic_shapes=shapes, verbose=False)
+        torch.onnx.export(pipeline, example, path, dynamo=True, dynamic_shapes=_shapes(any_batch), verbose=False)
         return _open_onnxruntime(path, precision)
 
 
@@ -118,13 +116,21 @@ def _openvino(
     openvino = require("openvino")
     example = images_BHW3[:2] if any_batch else images_BHW3
     with foreign("openvino can't take this network", ConversionError):
-        if any(isinstance(module, torch.jit.ScriptModule) for module in pipeline.modules()):
-            model = openvino.convert_model(pipeline, example_input=example)
-        else:
-            model = openvino.convert_model(_exported(pipeline, example, any_batch))
+        model = _to_openvino(openvino, pipeline, example, any_batch)
         size = list(images_BHW3.shape[1:])
         model.reshape({model.inputs[0]: openvino.PartialShape([-1 if any_batch else len(images_BHW3), *size])})
         return _openvino_forward(model, precision)
+
+
+def _to_openvino(openvino: ModuleType, pipeline: Pipeline, example: torch.Tensor, any_batch: bool) -> Any:
+    """By export, which refuses what depends on values; by tracing, which doesn't, only where export agreed."""
+    if any(isinstance(module, torch.jit.ScriptModule) for module in pipeline.modules()):
+        return openvino.convert_model(pipeline, example_input=example)
+    exported = torch.export.export(pipeline, (example,), dynamic_shapes=_shapes(any_batch))
+    try:
+        return openvino.convert_model(exported)
+    except openvino.frontend.OpConversionFailure:  # an operator that only the exported form has
+        return openvino.convert_model(pipeline, example_input=example)
 
 
 def _open_openvino(path: Path, precision: str) -> Forward:
