@@ -18,7 +18,7 @@ PACKAGE = Path(robustbench_cls.__file__).parent
 MAY_IMPORT = {
     "core": set(),
     "corruptions": {"core"},
-    "data": {"core"},
+    "data": {"core", "corruptions.kernel", "corruptions.scratch"},
     "models": {"core", "data"},
     "metrics": {"core"},
     "suites": {"core", "data"},
@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "evaluation": {"core", "corruptions", "data", "models", "metrics", "suites"},
     "training": {"core", "data", "models", "recipes"},
     "report": {"core", "metrics", "evaluation.store"},
-    "bench": {"core", "corruptions", "data"},
+    "bench": {"core", "corruptions", "data", "evaluation", "models"},
 }
 """What stands below each layer, besides itself; `cli` and the demo may import everything."""
 
