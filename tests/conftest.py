@@ -18,6 +18,13 @@ def shared() -> Path:
     return SHARED
 
 
+@pytest.fixture(autouse=True)
+def eager_unless_asked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--backend auto` as where no extra is installed: converting takes seconds. Tests of models see all there is."""
+    if "tests/models" not in request.path.as_posix():
+        monkeypatch.setattr("robustbench_cls.models.backends._installed", lambda name: False)
+
+
 def draw(seed: int, label: int, size: int = 40) -> Image.Image:
     """A noisy square whose colour tells its class."""
     rng = np.random.default_rng([seed, label])

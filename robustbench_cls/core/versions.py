@@ -1,5 +1,6 @@
 """Versions of what touches pixels or logits, to be stored with every number."""
 
+import contextlib
 import importlib.metadata
 import platform
 
@@ -17,6 +18,10 @@ LIBRARIES = (
 )
 
 
+EXTRAS = ("onnxruntime", "openvino")
+"""Backends that need not be there."""
+
+
 def versions() -> dict[str, str]:
     """Version by library, Python's among them."""
     found = {"python": platform.python_version()}
@@ -25,4 +30,7 @@ def versions() -> dict[str, str]:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             found[name] = "not installed"
+    for name in EXTRAS:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
     return found

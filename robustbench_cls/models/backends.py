@@ -5,13 +5,13 @@ is, its answers to a few random images are compared with those of eager float32 
 """
 
 import importlib.util
-import sys
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.progress import notice
 from robustbench_cls.models.choices import CPU_ONLY
 from robustbench_cls.models.classifier import Forward, Pipeline, Preprocessing
 from robustbench_cls.models.convert import CONVERT, OPEN, ConversionError, foreign, in_torch, require
@@ -100,6 +100,8 @@ def accelerate(
     for name, following in zip(names, (*names[1:], ""), strict=True):
         if name == "torch":
             break
+        if backend == "auto":
+            notice(f"Preparing the network for {name}, some seconds; --backend torch does without.")
         try:
             forward = CONVERT[name](pipeline, images_BHW3, precision, device, any_batch)
             _check_agrees(name, forward, images_BHW3, reference_BC, precision)
@@ -107,7 +109,7 @@ def accelerate(
         except ConversionError as error:
             if not following:
                 raise
-            sys.stderr.write(f"robust: {error} Going on with {following}.\n")
+            notice(f"{error} Going on with {following}.")
     return Running(in_torch(pipeline, device, precision), "torch", precision)
 
 
@@ -146,7 +148,7 @@ def open_onnx_file(
         except ConversionError as error:
             if name == names[-1]:
                 raise
-            sys.stderr.write(f"robust: {error} Going on with {names[-1]}.\n")
+            notice(f"{error} Going on with {names[-1]}.")
     raise AssertionError("unreachable: the last backend returns or raises")
 
 
