@@ -101,8 +101,8 @@ def label_runs(runs: Sequence[StoredRun]) -> tuple[LabelledRun, ...]:
     """The runs with labels such that unlike runs never share both; plain names wherever they are enough."""
     known = [facts(run.identity) for run in runs]
     models = _told_apart([f["model"] for f in known], [{k: f[k] for k in ROW_FIELDS} for f in known])
-    comparable = [comparable(run) for run in runs]
-    suites = _told_apart([f["suite"] for f in known], comparable)
+    alike = [comparable(run) for run in runs]
+    suites = _told_apart([f["suite"] for f in known], alike)
     row = [f"{f['model']}{suffix}" for f, suffix in zip(known, models, strict=True)]
     column = [f"{f['suite']}{suffix}" for f, suffix in zip(known, suites, strict=True)]
     rest = _told_apart(list(zip(row, column, strict=True)), known)

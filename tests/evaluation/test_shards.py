@@ -89,6 +89,7 @@ def test_another_number_of_processes_goes_on_with_what_is_there(
     assert digests(tmp_path / "many") == digests(tmp_path / "one")
 
 
+@pytest.mark.slow
 def test_torchrun_shares_one_run(few: str, toy: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     robust = ["-m", "robustbench_cls.cli.main", "eval", str(toy_checkpoint), "--suite", few, "--data", str(toy)]

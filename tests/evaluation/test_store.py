@@ -8,7 +8,7 @@ from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.metric import COLUMNS
 from robustbench_cls.core.run import RunIdentity
 from robustbench_cls.core.suite import Condition, Protocol
-from robustbench_cls.evaluation.store import StoredRun, find_runs, open_run, read_run
+from robustbench_cls.evaluation.store import StoredRun, as_table, find_runs, open_run, read_run
 
 FOG, CLEAN = Condition("fog", 3), Condition("clean")
 
@@ -40,7 +40,7 @@ def frame(n: int = 3) -> pd.DataFrame:
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     run = open_run(stored(tmp_path / "r"))
     assert run.missing() == (CLEAN, FOG)
-    run.write(FOG, frame())
+    run.write(FOG, as_table(frame()))
     again = read_run(tmp_path / "r")
     assert again.identity == run.identity
     assert again.missing() == (CLEAN,)
@@ -61,7 +61,7 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(pq, "write_table", full)
     with pytest.raises(UserError, match="No space left on device. Nothing stored before is lost"):
-        run.write(FOG, frame())
+        run.write(FOG, as_table(frame()))
     assert {p.name for p in (tmp_path / "r").iterdir()} == {"run.json"}
 
 
@@ -80,7 +80,7 @@ def test_a_foreign_folder_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_of_another_run_is_refused(tmp_path: Path) -> None:
     one, two = open_run(stored(tmp_path / "1")), open_run(stored(tmp_path / "2", seed=1))
-    one.write(FOG, frame())
+    one.write(FOG, as_table(frame()))
     one.path(FOG).rename(two.path(FOG))
     with pytest.raises(UserError, match="belongs to another run"):
         two.predictions()

@@ -38,7 +38,9 @@ def test_the_command_line_offers_what_there_is() -> None:
     assert tuple(options["precision"]) == PRECISIONS
 
 
-@pytest.mark.parametrize("name", ["test_resnet", "test_vit", "mobilenet_v3_small"])
+@pytest.mark.parametrize(
+    "name", ["test_resnet", "test_vit", pytest.param("mobilenet_v3_small", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("backend", ["torch", "onnxruntime", "openvino"])
 def test_float32_is_that_of_pytorch(name: str, backend: str, tmp_path: Path) -> None:
     needs(backend)

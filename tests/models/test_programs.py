@@ -46,7 +46,9 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-@pytest.mark.parametrize("name", ["test_resnet", "test_vit", "mobilenet_v3_small"])
+@pytest.mark.parametrize(
+    "name", ["test_resnet", "test_vit", pytest.param("mobilenet_v3_small", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("kind", ["torchscript", "exported"])
 def test_files_of_pytorch(kind: str, name: str, tmp_path: Path) -> None:
     size = 160 if name == "test_vit" else 224
@@ -74,7 +76,9 @@ def test_files_of_pytorch_in_openvino(kind: str, tmp_path: Path) -> None:
     check_answers(classifier, network)
 
 
-@pytest.mark.parametrize("name", ["test_resnet", "test_vit", "mobilenet_v3_small"])
+@pytest.mark.parametrize(
+    "name", ["test_resnet", "test_vit", pytest.param("mobilenet_v3_small", marks=pytest.mark.slow)]
+)
 def test_onnx(name: str, tmp_path: Path) -> None:
     network = make(name)
     path = write("onnx", network, tmp_path / "m.onnx", 160)

@@ -14,7 +14,7 @@ from robustbench_cls.core.corruption import IMAGENET_C, SEVERITIES
 from robustbench_cls.core.keys import Key
 from robustbench_cls.core.run import RunIdentity
 from robustbench_cls.core.suite import IMAGENET_224, Condition, Protocol
-from robustbench_cls.evaluation.store import StoredRun, open_run
+from robustbench_cls.evaluation.store import StoredRun, as_table, open_run
 from robustbench_cls.report.page import collect, render_page
 from robustbench_cls.report.section import ReportData
 
@@ -57,6 +57,7 @@ def identity(model: str, suite: str, **changes: Any) -> RunIdentity:
         "limit": 0,
         "seed": 0,
         "precision": "float32",
+        "backend": "torch",
     }
     return RunIdentity(**{**given, **changes})
 
@@ -122,7 +123,8 @@ def build_run(
     open_run(run)
     for condition in run.all_conditions:
         if condition not in leave_out:
-            run.write(condition, answers(model, suite, condition, accuracy_of(model, suite, condition), images))
+            frame = answers(model, suite, condition, accuracy_of(model, suite, condition), images)
+            run.write(condition, as_table(frame))
         if samples:
             sample(run.sample_path(condition), condition)
     return run
