@@ -20,10 +20,12 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 SMALLER = {
     "train": "--set epochs=1 --set batch_size=4 --set input_size=32 --workers 0",
-    "eval": "--limit 2 --workers 0",
+    "eval": "--limit 2 --workers 0 --backend torch",
     "data shapes": "--train 2 --val 1",
     "data corrupt": "--limit 2 --corruptions contrast",
-    "bench": "--photos 1 --size 40 --repeats 1 --corruptions contrast",
+    "bench corruptions": "--photos 1 --size 40 --repeats 1 --corruptions contrast",
+    "bench data": "--images 1 --repeats 1",
+    "bench eval": "--model test_resnet --images 2 --backend torch --suite few.py",
 }
 """Added to a command so that it ends soon; the last value given counts."""
 
@@ -45,6 +47,12 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory, toy: Path, make_folder: Ca
     make_folder(root / "datasets/imagenet-a", classes=hard[:2], count=1)
     (root / "cifar10").symlink_to(toy)
     make_folder(root / "imagenet-mini/val", classes=classes, count=1)
+    (root / "few.py").write_text(
+        "from dataclasses import replace\n"
+        "from robustbench_cls.core.suite import Condition\n"
+        "from robustbench_cls.suites.imagenet_c import SUITE as WHOLE\n"
+        "SUITE = replace(WHOLE, conditions=(Condition('contrast', 5),))\n"
+    )
     torch.manual_seed(0)
     torch.save(timm.create_model("tf_efficientnet_lite0").state_dict(), root / "efficientnet-lite0.pth")
     torch.save(timm.create_model("resnet50").state_dict(), root / "resnet50.pth")
