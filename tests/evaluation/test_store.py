@@ -1,13 +1,17 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.metric import COLUMNS
 from robustbench_cls.core.run import RunIdentity
 from robustbench_cls.core.suite import Condition, Protocol
+from robustbench_cls.data.label_spaces import imagenet_1k
+from robustbench_cls.evaluation.loop import columns
 from robustbench_cls.evaluation.store import StoredRun, as_table, find_runs, open_run, read_run
 
 FOG, CLEAN = Condition("fog", 3), Condition("clean")
@@ -114,3 +118,21 @@ def test_a_damaged_result(tmp_path: Path) -> None:
 def test_no_runs(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="No results in"):
         find_runs(tmp_path)
+
+
+def test_imagenet_c_of_one_model_takes_at_most_150_mb(tmp_path: Path) -> None:
+    """All 76 conditions of 50,000 images, by one with answers as varied as a model's and ImageNet's own names."""
+    rng = np.random.default_rng(0)
+    labels_N = np.repeat(np.arange(1000), 50)
+    numbers = np.sort(rng.permutation(50_000).reshape(1000, 50), axis=1).reshape(-1)
+    names = imagenet_1k()
+    ids = tuple(
+        f"{names[label]}/ILSVRC2012_val_{number + 1:08d}.JPEG" for label, number in zip(labels_N, numbers, strict=True)
+    )
+    logits_NC = torch.from_numpy(rng.standard_normal((50_000, 1000), dtype=np.float32)) * 2
+    logits_NC[np.arange(50_000), labels_N] += 8
+    answers = columns(logits_NC, torch.from_numpy(labels_N), ids, np.arange(1000))
+    assert 0.3 < answers["correct"].mean() < 0.95
+    run = stored(tmp_path / "r")
+    run.write(FOG, as_table(answers))
+    assert run.path(FOG).stat().st_size * 76 <= 150_000_000
