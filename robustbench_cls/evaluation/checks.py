@@ -1,4 +1,4 @@
-"""What is looked at before a run begins, as it would make every number of it wrong: on 200 images of the first part."""
+"""What is looked at before a run begins, as it would make every number of it wrong: on at most 200 images of the first part."""
 
 from math import comb
 
@@ -12,14 +12,20 @@ from robustbench_cls.evaluation.loop import Forward
 from robustbench_cls.models.classifier import Classifier
 
 IMAGES = 200
+"""Images that are looked at, but no more than a hundredth of the run's, or `FEWEST`."""
+
+FEWEST = 20
 
 BY_CHANCE = 0.001
 """Probability that guessing is right as often as a model that passes."""
 
 
-def warnings_of(classifier: Classifier, part: Part, competing_K: npt.NDArray[np.int64], batch_size: int) -> list[str]:
-    """What is suspicious, each with what to do; empty where nothing is."""
-    shown = keyed_subset(part.crops.source.ids, IMAGES, 0)
+def warnings_of(
+    classifier: Classifier, part: Part, competing_K: npt.NDArray[np.int64], batch_size: int, run_images: int
+) -> list[str]:
+    """What is suspicious, each with what to do; empty where nothing is. `run_images` is how many the run shows."""
+    count = min(IMAGES, max(FEWEST, run_images // 100))
+    shown = keyed_subset(part.crops.source.ids, count, 0)
     images_BHW3 = torch.from_numpy(np.stack([part.image(int(i)) for i in shown]))
     labels_B = torch.from_numpy(part.crops.source.labels_N[shown])
     if int(images_BHW3.max()) <= 1:

@@ -126,12 +126,13 @@ def _measure_missing(
 ) -> None:
     mine = share(suite_plan.parts, shard, options.batch_size)
     left = [rows for stretch in mine for rows in not_stored(run, stretch)]
+    total, missing = sum(map(len, mine)), sum(map(len, left))
     if left:
         left = _with_crops(left, options, workers)
         if left[0].part.condition == suite_plan.parts[0].condition and left[0].start == 0:
-            for warning in warnings_of(classifier, left[0].part, suite_plan.competing_K, options.batch_size):
+            whole = sum(map(len, suite_plan.parts))
+            for warning in warnings_of(classifier, left[0].part, suite_plan.competing_K, options.batch_size, whole):
                 notice(warning)
-    total, missing = sum(map(len, mine)), sum(map(len, left))
     label = f"{classifier.name} on {suite_plan.suite.name}" + (f", shard {shard}" if shard.count > 1 else "")
     with progress_bar(total, total - missing, label, show=options.progress) as bar:
         if left:

@@ -53,7 +53,7 @@ def test_classes_in_another_order_are_suspected(
 ) -> None:
     measured(classifier(toy_checkpoint, 1), colours, tmp_path / "out")
     told = capsys.readouterr().err
-    assert "0 of 90 images of" in told and "its classes may stand in another order" in told
+    assert "0 of 20 images of" in told and "its classes may stand in another order" in told
     measured(classifier(toy_checkpoint, 1), colours, tmp_path / "out")  # said once, at the beginning
     assert capsys.readouterr().err == ""
 
@@ -64,7 +64,7 @@ def test_images_stored_in_0_to_1_are_noticed(
     for path in colours.rglob("*.png"):
         Image.fromarray(np.asarray(Image.open(path)) // 128).save(path)
     measured(classifier(toy_checkpoint, 0), colours, tmp_path / "out")
-    assert "no value of 90 images is over 1, of 255" in capsys.readouterr().err
+    assert "no value of 20 images is over 1, of 255" in capsys.readouterr().err
 
 
 def test_what_guessing_reaches() -> None:
