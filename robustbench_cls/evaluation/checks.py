@@ -1,4 +1,4 @@
-"""What is looked at before a run begins, as it would make every number of it wrong: on at most 200 images of the first part."""
+"""What is looked at before a run begins, on a few images, as it would make every number of the run wrong."""
 
 from math import comb
 

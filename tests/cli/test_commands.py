@@ -21,11 +21,11 @@ def test_train_eval_report(toy: Path, tmp_path: Path) -> None:
     checkpoint = tmp_path / "reports/runs/test_vit-cutmix-s0/best.pt"
     assert f"robust eval --suite imagenet --suite imagenet-c --data {toy} " in trained.stdout
     suites = ["--suite", "imagenet", "--suite", "imagenet-a", "--suite", "stylized-imagenet"]
-    measured = robust("eval", *suites, "--data", toy, "--workers", 0, checkpoint, cwd=tmp_path)
+    measured = robust("eval", *suites, "--data", toy, "--workers", 0, "--backend", "torch", checkpoint, cwd=tmp_path)
     assert measured.returncode == 0, measured.stderr
     assert "Top-1 accuracy" in measured.stdout
     assert "n=12" in measured.stdout
-    again = robust("eval", *suites, "--data", toy, checkpoint, "--json", cwd=tmp_path)
+    again = robust("eval", *suites, "--data", toy, "--backend", "torch", checkpoint, "--json", cwd=tmp_path)
     scores = json.loads(again.stdout)
     assert {s["suite"] for s in scores} == {"imagenet", "imagenet-a", "stylized-imagenet"}
     reported = robust("report", "reports/runs/test_vit-cutmix-s0", "--out", "page.html", cwd=tmp_path)
