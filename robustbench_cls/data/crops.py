@@ -11,7 +11,7 @@ from robustbench_cls.core.corruption import UInt8Image
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.suite import Protocol
 from robustbench_cls.data.decode import decode_jpeg, decode_rgb
-from robustbench_cls.data.resize import SUPPORT, Interpolation, Pixels, Window, resized_window
+from robustbench_cls.data.resize import SUPPORT, Interpolation, Pixels, Window, resized_window, working_pixels
 
 
 def interpolation_mode(name: str) -> InterpolationMode:
@@ -104,8 +104,14 @@ def crop(image: Image.Image, protocol: Protocol) -> UInt8Image:
 
 
 def fit(image_HW3: UInt8Image, size: int, interpolation: str) -> UInt8Image:
-    """The whole image at the model's input size; itself where it already has it."""
-    if image_HW3.shape[:2] == (size, size):
+    """The whole image at the model's input size, with Pillow's pixels; itself where it already has it."""
+    height, width = image_HW3.shape[:2]
+    if (height, width) == (size, size):
         return image_HW3
+    if interpolation in SUPPORT:
+        pixels = working_pixels("fitted", height, width)
+        pixels.image[:] = image_HW3
+        rows, columns = Window(height, size, 0, size), Window(width, size, 0, size)
+        return resized_window(pixels, rows, columns, cast(Interpolation, interpolation))
     scaled = resize(Image.fromarray(image_HW3), [size, size], interpolation_mode(interpolation))
     return np.array(scaled, dtype=np.uint8)

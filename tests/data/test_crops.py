@@ -175,3 +175,12 @@ def test_every_real_photo(shared: Path) -> None:
         for protocol in PROTOCOLS[: 7 if i % 25 == 0 else 1]:
             pixels = crop(decode_rgb(data, file.name), protocol)
             assert np.array_equal(crop_of(data, file.name, protocol), pixels), (file, protocol)
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic", "nearest"])
+@pytest.mark.parametrize(("height", "width", "size"), [(224, 224, 160), (224, 224, 288), (32, 32, 64), (50, 81, 40)])
+def test_fit_has_pillows_pixels(height: int, width: int, size: int, interpolation: str) -> None:
+    image_HW3 = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    pillow = getattr(Image.Resampling, interpolation.upper())
+    expected = np.array(Image.fromarray(image_HW3).resize((size, size), pillow))
+    np.testing.assert_array_equal(fit(image_HW3, size, interpolation), expected)
