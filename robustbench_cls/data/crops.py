@@ -112,6 +112,6 @@ def fit(image_HW3: UInt8Image, size: int, interpolation: str) -> UInt8Image:
         pixels = working_pixels("fitted", height, width)
         pixels.image[:] = image_HW3
         rows, columns = Window(height, size, 0, size), Window(width, size, 0, size)
-        return resized_window(pixels, rows, columns, cast(Interpolation, interpolation))
+        return resized_window(pixels, rows, columns, interpolation)
     scaled = resize(Image.fromarray(image_HW3), [size, size], interpolation_mode(interpolation))
     return np.array(scaled, dtype=np.uint8)
