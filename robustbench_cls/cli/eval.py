@@ -69,7 +69,7 @@ def command(
 
     chosen = [find(name, "robustbench_cls.suites", Suite, "suite") for name in suites]
     from robustbench_cls.evaluation.evaluate import EvaluationOptions, evaluate
-    from robustbench_cls.evaluation.shards import read_shard, under_torchrun, wait_for_all
+    from robustbench_cls.evaluation.shards import torchrun_shard, wait_for_all
     from robustbench_cls.models.load import load_classifier, read_class_names
 
     names = read_class_names(class_names) if class_names else ()
@@ -82,15 +82,16 @@ def command(
         precision=precision,
         backend=backend,
     )
-    together = shard is None and under_torchrun()
-    first = not together or read_shard(None).index == 0
+    rank = torchrun_shard()
+    together = shard is None and rank.count > 1
+    first = not together or rank.index == 0
     options = EvaluationOptions(
         data=data,
         limit=limit,
         seed=seed,
         batch_size=batch_size,
         workers=workers,
-        shard=shard,
+        shard=str(rank) if together else shard,
         crops=None if no_cache else crops,
         keep_logits=keep_logits,
         out=out,

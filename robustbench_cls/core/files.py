@@ -70,15 +70,18 @@ def locked(path: Path, *, shared: bool = False, wait: bool = False) -> Iterator[
         wait: until it is free.
 
     Yields:
-        False where another process holds it. On systems and file systems without such locks always True.
+        False where another process holds it. On systems and file systems without such locks, and in folders that
+        can't be written, always True.
     """
     try:
         import fcntl
-    except ImportError:  # not on Windows
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a")
+    except (ImportError, OSError):  # Windows has no such locks
         yield True
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
+    with file:
         try:
             fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:

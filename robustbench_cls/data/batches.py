@@ -147,9 +147,8 @@ def _first(waiting: "deque[tuple[Rows, Future[torch.Tensor]]]") -> tuple[Rows, t
 def images_of(rows: Rows) -> torch.Tensor:
     """The images, uint8 BHW3, in memory that a GPU can read."""
     first_HW3 = rows.part.image(rows.start)
-    images_BHW3 = torch.empty(
-        (len(rows), *first_HW3.shape), dtype=torch.uint8, pin_memory=torch.accelerator.is_available()
-    )
+    shape = (len(rows), *first_HW3.shape)
+    images_BHW3 = torch.empty(shape, dtype=torch.uint8, pin_memory=torch.cuda.is_available())
     array_BHW3 = images_BHW3.numpy()
     array_BHW3[0] = first_HW3
     for i in range(1, len(rows)):

@@ -28,6 +28,15 @@ class EvaluationOptions:
 
     `identity` fields decide the numbers and are part of `RunIdentity`; `runtime` fields only decide where
     and how fast.
+
+    Attributes:
+        data: a data set's root with `val/`, or one split's folder; None for the suite's own place in `datasets/`.
+        limit: images of each split, drawn by key; 0 for all.
+        workers: threads that decode and corrupt; None for one a core, 0 for none but the caller's.
+        shard: `2/8` measures the second of eight parts of the work; None all of it.
+        crops: folder where decoded crops are kept; None keeps none.
+        keep_logits: store logits too, in half precision.
+        out: folder of the runs; None for `reports/runs/<model>`.
     """
 
     data: str | Path | None = field(default=None, metadata={"side": "identity"})
@@ -71,7 +80,8 @@ def evaluate(
     classifier = model if isinstance(model, Classifier) else load_classifier(model)
     named = [suites] if isinstance(suites, (str, Suite)) else list(suites)
     chosen = [s if isinstance(s, Suite) else find(s, "robustbench_cls.suites", Suite, "suite") for s in named]
-    workers, shard = loading_workers(options.workers), read_shard(options.shard)
+    workers = loading_workers(options.workers)
+    shard = read_shard(options.shard) if options.shard is not None else Shard()
     data = Path(options.data) if options.data is not None else None
     plans = [plan(suite, classifier, data, options.limit, options.seed) for suite in chosen]
     out = Path(options.out) if options.out is not None else RUNS / classifier.name

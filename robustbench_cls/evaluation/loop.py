@@ -52,8 +52,8 @@ class Forward:
         if tried == 1:
             raise UserError(f"{self.classifier.device} has no memory for one image. Use another --device.") from None
         self.most = tried // 2
-        if torch.accelerator.is_available():
-            torch.accelerator.empty_cache()
+        if self.classifier.device.type == "cuda":
+            torch.cuda.empty_cache()
         notice(f"Out of memory with {tried} images at a time; going on with {self.most}.")
 
 

@@ -34,23 +34,21 @@ class Shard:
         return f"{self.index + 1}/{self.count}"
 
 
-def read_shard(text: str | None, environment: Mapping[str, str] = os.environ) -> Shard:
-    """The shard in `--shard 2/8`, counted from 1; without it, torchrun's rank, or the only one.
+def read_shard(text: str) -> Shard:
+    """The shard in `--shard 2/8`, counted from 1.
 
     Raises:
         UserError: it is not of that form.
     """
-    if text is None:
-        return Shard(int(environment.get("RANK", 0)), int(environment.get("WORLD_SIZE", 1)))
     found = re.fullmatch(r"(\d+)/(\d+)", text.strip())
     if found is None or not 1 <= int(found[1]) <= int(found[2]):
         raise UserError(f"--shard takes I/N with I from 1 to N, such as 2/8, got '{text}'.")
     return Shard(int(found[1]) - 1, int(found[2]))
 
 
-def under_torchrun(environment: Mapping[str, str] = os.environ) -> bool:
-    """True in one of several processes that torchrun started."""
-    return int(environment.get("WORLD_SIZE", 1)) > 1
+def torchrun_shard(environment: Mapping[str, str] = os.environ) -> Shard:
+    """This process among those that torchrun started; the only one where it didn't."""
+    return Shard(int(environment.get("RANK", 0)), int(environment.get("WORLD_SIZE", 1)))
 
 
 def wait_for_all() -> None:

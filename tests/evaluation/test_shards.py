@@ -18,7 +18,7 @@ from robustbench_cls.core.suite import Condition, Protocol
 from robustbench_cls.data.batches import Part, Rows
 from robustbench_cls.data.crop_cache import Crops
 from robustbench_cls.data.source import ImageSource
-from robustbench_cls.evaluation.shards import Shard, read_shard, share
+from robustbench_cls.evaluation.shards import Shard, read_shard, share, torchrun_shard
 
 SUITE = """
 from dataclasses import replace
@@ -129,9 +129,10 @@ def test_shards_that_are_none(text: str) -> None:
 
 
 def test_the_only_shard_or_torchruns() -> None:
-    assert read_shard(None, {}) == Shard(0, 1)
-    assert read_shard(None, {"RANK": "3", "WORLD_SIZE": "4"}) == Shard(3, 4)
-    assert read_shard(" 2/8 ", {"RANK": "3", "WORLD_SIZE": "4"}) == Shard(1, 8)
+    assert torchrun_shard({}) == Shard(0, 1)
+    assert torchrun_shard({"RANK": "3", "WORLD_SIZE": "4"}) == Shard(3, 4)
+    assert read_shard(" 2/8 ") == Shard(1, 8)
+    assert read_shard(str(Shard(1, 8))) == Shard(1, 8)
 
 
 def test_logits_are_kept_when_asked_for(few: str, toy: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
