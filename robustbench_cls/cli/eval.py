@@ -65,6 +65,7 @@ def command(
         raise click.UsageError("Name either a CHECKPOINT of `robust train` or a --model.")
     from robustbench_cls.cli.output import print_scores
     from robustbench_cls.core.discovery import find
+    from robustbench_cls.core.errors import UserError
     from robustbench_cls.core.suite import Suite
 
     chosen = [find(name, "robustbench_cls.suites", Suite, "suite") for name in suites]
@@ -72,6 +73,10 @@ def command(
     from robustbench_cls.evaluation.shards import torchrun_shard, wait_for_all
     from robustbench_cls.models.load import load_classifier, read_class_names
 
+    rank = torchrun_shard()
+    together, first = rank.count > 1, rank.index == 0
+    if together and shard is not None:
+        raise UserError("torchrun shares the work itself. Leave out --shard, or start single processes with it.")
     names = read_class_names(class_names) if class_names else ()
     classifier = load_classifier(
         checkpoint or str(model),
@@ -82,9 +87,6 @@ def command(
         precision=precision,
         backend=backend,
     )
-    rank = torchrun_shard()
-    together = shard is None and rank.count > 1
-    first = not together or rank.index == 0
     options = EvaluationOptions(
         data=data,
         limit=limit,

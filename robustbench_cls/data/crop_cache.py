@@ -3,8 +3,9 @@
     CROPS/<key>/crops.u8        N x H x W x 3 bytes, memory-mapped
     CROPS/<key>/manifest.json   what they are crops of
 
-The key is a digest of the data's fingerprint, the images taken and the protocol's crop. A folder is written under a
-temporary name and renamed, so one that exists is complete; a lock lets the second of two processes wait for the first.
+The key is a digest of the data's place and fingerprint, the images taken and the protocol's crop. A folder is written
+under a temporary name and renamed, so one that exists is complete; a lock lets the second of two processes wait for
+the first.
 
 Why raw bytes and not an image format: what is read must cost nothing beside a forward pass, in any order.
 """
@@ -94,6 +95,7 @@ def _about(source: ImageSource, protocol: Protocol) -> dict[str, Any]:
     size = protocol.crop or 0
     return {
         "format": FORMAT,
+        "path": str(Path(source.path).resolve()),
         "fingerprint": source.fingerprint,
         "ids_sha256": names_sha256(source.ids),
         "shape": [len(source), size, size, 3],
@@ -114,7 +116,8 @@ def _is_there(place: Path, about: dict[str, Any], source: ImageSource) -> bool:
         told, whole = {}, False
     if whole and told == {**about, "stamp": source.stamp}:
         return True
-    notice(f"Images in {source.path} have changed since their crops were stored. Storing them anew.")
+    changed = f"Images in {source.path} have changed since their crops were stored"
+    notice(f"{changed if whole else f'The crops in {place} are damaged'}. Storing them anew.")
     shutil.rmtree(place)
     return False
 

@@ -19,6 +19,9 @@ from robustbench_cls.data.decode import decode_rgb
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm")
 """What counts as an image file in a class folder, in either case; other files are passed over."""
 
+SAMPLED = 32
+"""Files whose content is a part of the fingerprint; images drawn by a program often have the same sizes."""
+
 SYNONYMS = {"val": ("val", "validation", "test"), "train": ("train",)}
 """Folder or file names that stand for a split, the preferred one first; another split has one name."""
 
@@ -32,7 +35,8 @@ class ImageSource:
         class_names: what the source itself calls its classes.
         ids: N names, stable across machines: the path below the split's folder, or the row.
         labels_N: index into `class_names`.
-        fingerprint: changes with any name, label or file size; the same on every machine.
+        fingerprint: changes with any name, label or file size, and with what `SAMPLED` files hold; the same on every
+            machine.
         stamp: changes with any file's size or time of change, on this machine.
         reader: timm's; `reader[position]` gives an open file and a label.
         positions_N: where each image stands in the reader.
@@ -204,10 +208,19 @@ def _source(
     stats: Sequence[os.stat_result],
     reader: Any,
 ) -> ImageSource:
-    fingerprint = _digest([class_names, ids, labels_N.tolist(), [stat.st_size for stat in stats]])
-    stamp = _digest([[stat.st_size, stat.st_mtime_ns] for stat in stats])
+    stamp = _digest([[stat.st_size, stat.st_mtime_ns, stat.st_ino] for stat in stats])
     positions_N = np.arange(len(ids), dtype=np.int64)
-    return ImageSource(path, class_names, ids, labels_N, fingerprint, stamp, reader, positions_N)
+    source = ImageSource(path, class_names, ids, labels_N, "", stamp, reader, positions_N)
+    sampled = [_content(source, int(i)) for i in np.linspace(0, len(ids) - 1, min(len(ids), SAMPLED))]
+    sizes = [stat.st_size for stat in stats]
+    return replace(source, fingerprint=_digest([class_names, ids, labels_N.tolist(), sizes, sampled]))
+
+
+def _content(source: ImageSource, index: int) -> str:
+    try:
+        return hashlib.sha256(source.data(index)).hexdigest()
+    except UserError:  # named when the image is needed
+        return "unreadable"
 
 
 def _digest(content: object) -> str:

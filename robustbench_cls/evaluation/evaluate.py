@@ -16,7 +16,7 @@ from robustbench_cls.data.crop_cache import Crops, open_crops
 from robustbench_cls.evaluation.checks import warnings_of
 from robustbench_cls.evaluation.loop import measure
 from robustbench_cls.evaluation.plan import Plan, plan
-from robustbench_cls.evaluation.shards import Shard, not_stored, read_shard, share
+from robustbench_cls.evaluation.shards import Shard, join, not_stored, read_shard, share
 from robustbench_cls.evaluation.store import StoredRun, open_run
 from robustbench_cls.models.classifier import Classifier
 from robustbench_cls.models.load import load_classifier
@@ -134,6 +134,8 @@ def _stored(suite_plan: Plan, classifier: Classifier, out: Path) -> StoredRun:
 def _measure_missing(
     suite_plan: Plan, run: StoredRun, classifier: Classifier, options: EvaluationOptions, workers: int, shard: Shard
 ) -> None:
+    for part in suite_plan.parts:  # a process that died may have stored the last piece of one
+        join(run, part)
     mine = share(suite_plan.parts, shard, options.batch_size)
     left = [rows for stretch in mine for rows in not_stored(run, stretch)]
     total, missing = sum(map(len, mine)), sum(map(len, left))

@@ -47,8 +47,21 @@ def read_shard(text: str) -> Shard:
 
 
 def torchrun_shard(environment: Mapping[str, str] = os.environ) -> Shard:
-    """This process among those that torchrun started; the only one where it didn't."""
-    return Shard(int(environment.get("RANK", 0)), int(environment.get("WORLD_SIZE", 1)))
+    """This process among those that torchrun started; the only one where it didn't.
+
+    Raises:
+        UserError: the variables that torchrun sets are there in part, or make no sense.
+    """
+    if "RANK" not in environment and "WORLD_SIZE" not in environment:
+        return Shard()
+    rank, count = environment.get("RANK", ""), environment.get("WORLD_SIZE", "")
+    known = rank.isdecimal() and count.isdecimal() and int(rank) < int(count)
+    if not known or (int(count) > 1 and not environment.get("MASTER_ADDR")):
+        raise UserError(
+            f"RANK is '{rank}' and WORLD_SIZE '{count}', which torchrun did not set together. Start with torchrun, or "
+            "unset both (and share work with --shard I/N)."
+        )
+    return Shard(int(rank), int(count))
 
 
 def wait_for_all() -> None:
@@ -100,11 +113,16 @@ def store(run: StoredRun, stretch: Rows, results: pa.Table) -> None:
         run.write(condition, results)
         return
     run.write_table(_folder(run) / f"{condition.stem}.{stretch.start}-{stretch.stop}.parquet", results)
-    _join(run, stretch.part)
+    join(run, stretch.part)
 
 
-def _join(run: StoredRun, part: Part) -> None:
-    """Write the condition's file if its pieces are all there. Processes that do so at once write the same bytes."""
+def join(run: StoredRun, part: Part) -> None:
+    """Write the condition's file if its pieces are all there and it is not.
+
+    Processes that do so at once write the same bytes. Logits are left out where a piece comes without.
+    """
+    if run.path(part.condition).exists():
+        return
     tables, start, used = [], 0, []
     try:
         for begin, end, path in _pieces(run, part):
@@ -116,9 +134,10 @@ def _join(run: StoredRun, part: Part) -> None:
         if run.path(part.condition).exists():
             return  # joined by another process meanwhile
         raise
-    if start < len(part):
+    if start < len(part) or not tables:
         return
-    run.write(part.condition, pa.concat_tables(tables).combine_chunks())
+    common = [name for name in tables[0].column_names if all(name in table.column_names for table in tables)]
+    run.write(part.condition, pa.concat_tables([table.select(common) for table in tables]).combine_chunks())
     for path in used:
         path.unlink(missing_ok=True)
     with suppress(OSError):  # other conditions have pieces there

@@ -76,7 +76,8 @@ class StoredRun:
         Raises:
             UserError: there are none, the file is damaged, or it belongs to another run.
         """
-        frame: pd.DataFrame = self.read_table(self.path(condition), list(COLUMNS)).to_pandas()
+        table = self.read_table(self.path(condition), list(COLUMNS))
+        frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
         return frame
 
     def write_table(self, path: Path, results: pa.Table) -> None:
@@ -93,8 +94,9 @@ class StoredRun:
         """
         try:
             table = pq.read_table(path, columns=columns)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise UserError(f"{path} can't be read ({error}). Delete it and start the evaluation again.") from error
+        except (OSError, pa.ArrowException) as error:
+            reason = str(error).partition("\n")[0][:200]
+            raise UserError(f"{path} can't be read ({reason}). Delete it and start the evaluation again.") from error
         if (table.schema.metadata or {}).get(_IDENTITY_KEY) != self.identity.digest().encode():
             raise UserError(f"{path} belongs to another run than {self.folder / MANIFEST}. Move it away.")
         return table

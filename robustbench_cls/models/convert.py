@@ -31,7 +31,7 @@ def foreign(what: str, kind: type[UserError] = UserError) -> Iterator[None]:
             yield
     except UserError:
         raise
-    except Exception as error:  # foreign code raises what it likes
+    except (Exception, SystemExit) as error:  # foreign code raises what it likes
         raise kind(f"{what} ({type(error).__name__}: {first_line(error)}).") from error
 
 

@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, resolve_data_config
 from torch import nn
+from torch.nn.parameter import UninitializedParameter
 
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.models.architectures import SMALL_INPUT, preprocessing_from
@@ -30,6 +31,9 @@ from robustbench_cls.models.onnx_file import OnnxFile, read_onnx_file, sha256_of
 
 CROP_FRACTION = 0.875
 """Of the resized image, as in resize 256 and crop 224."""
+
+KINDS = {".onnx": "onnx", ".pt2": "exported", ".torchscript": "torchscript"}
+"""What a file is by its ending alone."""
 
 FORCE_WEIGHTS_ONLY = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 
@@ -62,8 +66,8 @@ def default_preprocessing(input_size: int = 0) -> Preprocessing:
 
 def kind_of(path: Path) -> str:
     """`onnx`, `torchscript`, `exported` or, for all else, `checkpoint`."""
-    if path.suffix in {".onnx", ".pt2"}:
-        return {".onnx": "onnx", ".pt2": "exported"}[path.suffix]
+    if path.suffix in KINDS:
+        return KINDS[path.suffix]
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -112,6 +116,8 @@ def run_factory(path: Path, factory: str) -> Program:
         network = make()
     if not isinstance(network, nn.Module):
         raise UserError(f"{factory} in {path} must return a torch.nn.Module, not {type(network).__name__}.")
+    if any(isinstance(p, UninitializedParameter) for p in network.parameters()):
+        raise UserError(f"{factory} in {path} returns a network of lazy layers. Let it run once before it is returned.")
     with foreign(f"{factory} in {path} states a preprocessing that can't be used"):
         preprocessing = _stated_preprocessing(network)
     digest = weights_sha256(network.eval(), path.read_bytes())
@@ -195,7 +201,7 @@ def _named_line(path: Path) -> Iterator[None]:
     """An exception in the user's file becomes one line that names the place in it; the cause stays behind it."""
     try:
         yield
-    except Exception as error:  # the user's code raises what it likes
+    except (Exception, SystemExit) as error:  # the user's code raises what it likes
         lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
         line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else "?"
         raise UserError(f"{path}, line {line}: {type(error).__name__}: {first_line(error)}.") from error

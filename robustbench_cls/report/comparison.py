@@ -51,6 +51,7 @@ def compare_runs(runs_a: Sequence[StoredRun], runs_b: Sequence[StoredRun]) -> tu
     notes = [f"only one run has {suite}" for suite in sorted(first.keys() ^ second.keys())]
     for a, b in both:
         _require_comparable(a, b)
+        notes += [f"{a.identity.suite}: {text}" for text in _unlike(a, b)]
         shown = [c for c in a.all_conditions if a.path(c).exists() and b.path(c).exists()]
         if len(shown) < len(a.all_conditions):
             notes.append(f"{a.identity.suite}: {len(shown)} of {len(a.all_conditions)} conditions are in both")
@@ -79,6 +80,17 @@ def _require_comparable(a: StoredRun, b: StoredRun) -> None:
             f"{a.folder} and {b.folder} were not measured alike ({'; '.join(unlike)}), so their numbers don't compare. "
             "Measure one of them again like the other."
         )
+
+
+def _unlike(a: StoredRun, b: StoredRun) -> list[str]:
+    """What the reader should know of two runs that compare."""
+    if a.identity == b.identity:
+        return ["both are the same run of the same model"]
+    return [
+        f"{name} {getattr(a.identity, name)} and {getattr(b.identity, name)}"
+        for name in ("precision", "backend")
+        if getattr(a.identity, name) != getattr(b.identity, name)
+    ]
 
 
 def _of_suite(a: StoredRun, b: StoredRun, conditions: Sequence[Condition]) -> Iterator[Difference]:

@@ -57,19 +57,22 @@ def test_images_as_they_are_stay_where_they_are(toy: Path, tmp_path: Path) -> No
     assert not list(tmp_path.iterdir())
 
 
-def test_a_changed_image_is_noticed(toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_changed_image_is_noticed(
+    toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("robustbench_cls.data.source.SAMPLED", 1)  # the first image alone
     data = tmp_path / "val"
     shutil.copytree(toy / "val", data)
     before = pixels(stored(data, tmp_path / "crops"))
-    changed = data / "cat" / "0.png"
+    changed = data / "cat" / "1.png"
     size = changed.stat().st_size
     Image.new("RGB", (40, 40), "red").save(changed)
     changed.write_bytes(changed.read_bytes().ljust(size, b"\0"))  # of the same size, so of the same fingerprint
     os.utime(changed, ns=(0, changed.stat().st_mtime_ns + 1))
     after = pixels(stored(data, tmp_path / "crops"))
     assert f"Images in {data} have changed since their crops were stored" in capsys.readouterr().err
-    assert (after[0] == (255, 0, 0)).all()
-    np.testing.assert_array_equal(after[1:], before[1:])
+    assert (after[1] == (255, 0, 0)).all()
+    np.testing.assert_array_equal(np.delete(after, 1, axis=0), np.delete(before, 1, axis=0))
 
 
 def test_a_missing_image_is_another_cache(toy: Path, tmp_path: Path) -> None:
@@ -139,3 +142,13 @@ def test_two_processes_at_once_store_them_once(toy: Path, tmp_path: Path) -> Non
     expected = int(pixels(stored(toy / "train", None)).astype(int).sum())
     assert [int(out) for out, _ in told] == [expected, expected]
     assert sum("Storing 36 crops" in err for _, err in told) == 1
+
+
+def test_splits_of_equal_names_and_sizes_do_not_share_crops(tmp_path: Path) -> None:
+    for split, colour in (("val", "red"), ("stylized", "blue")):
+        (tmp_path / split / "cat").mkdir(parents=True)
+        Image.new("RGB", (40, 40), colour).save(tmp_path / split / "cat" / "0.bmp")  # bitmaps are of equal size
+        os.utime(tmp_path / split / "cat" / "0.bmp", (0, 0))
+    red, blue = (stored(tmp_path / split, tmp_path / "crops") for split in ("val", "stylized"))
+    assert red.source.fingerprint != blue.source.fingerprint
+    assert (red[0] == (255, 0, 0)).all() and (blue[0] == (0, 0, 255)).all()

@@ -130,7 +130,12 @@ def test_shards_that_are_none(text: str) -> None:
 
 def test_the_only_shard_or_torchruns() -> None:
     assert torchrun_shard({}) == Shard(0, 1)
-    assert torchrun_shard({"RANK": "3", "WORLD_SIZE": "4"}) == Shard(3, 4)
+    assert torchrun_shard({"RANK": "3", "WORLD_SIZE": "4", "MASTER_ADDR": "a"}) == Shard(3, 4)
+    for wrong in ({"RANK": "3"}, {"RANK": "", "WORLD_SIZE": ""}, {"RANK": "3", "WORLD_SIZE": "2", "MASTER_ADDR": "a"}):
+        with pytest.raises(UserError, match="which torchrun did not set together"):
+            torchrun_shard(wrong)
+    with pytest.raises(UserError, match="unset both"):
+        torchrun_shard({"RANK": "0", "WORLD_SIZE": "2"})
     assert read_shard(" 2/8 ") == Shard(1, 8)
     assert read_shard(str(Shard(1, 8))) == Shard(1, 8)
 
@@ -146,6 +151,29 @@ def test_logits_are_kept_when_asked_for(few: str, toy: Path, toy_checkpoint: Pat
     logits_NC = np.array(with_logits["logits"].to_pylist())
     assert logits_NC.shape == (12, 3)
     assert (logits_NC.argmax(axis=1) == with_logits["prediction"].to_numpy()).all()
+
+
+def test_pieces_of_a_process_that_died_before_joining_them(
+    few: str, toy: Path, toy_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure(toy_checkpoint, few, toy, tmp_path / "one")
+    measure(toy_checkpoint, few, toy, tmp_path / "two", "1/2")
+    with monkeypatch.context() as dying:
+        dying.setattr("robustbench_cls.evaluation.shards.join", lambda run, part: None)
+        measure(toy_checkpoint, few, toy, tmp_path / "two", "2/2")
+    assert list((tmp_path / "two" / "few" / "rows").iterdir())
+    measure(toy_checkpoint, few, toy, tmp_path / "two")
+    assert digests(tmp_path / "two") == digests(tmp_path / "one")
+
+
+def test_pieces_with_and_without_logits_are_joined_without(
+    few: str, toy: Path, toy_checkpoint: Path, tmp_path: Path
+) -> None:
+    measure(toy_checkpoint, few, toy, tmp_path / "one")
+    for i in (1, 2):
+        measure(toy_checkpoint, few, toy, tmp_path / "two", f"{i}/2", keep_logits=i == 1)
+    shared = pa.parquet.read_table(tmp_path / "two/few/fog-5.parquet")  # the condition that was cut
+    assert "logits" not in shared.column_names and len(shared) == 12
 
 
 def test_out_of_memory_halves_the_batch(

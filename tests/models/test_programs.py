@@ -298,3 +298,17 @@ def test_torchvision_names(tmp_path: Path) -> None:
     assert classifier.name == "torchvision-mobilenet_v3_small"
     assert classifier.preprocessing == default_preprocessing()
     check_answers(classifier, network)
+
+
+@pytest.mark.parametrize("place", ["at the top", "in the function"])
+def test_a_factory_that_ends_the_program_is_named(place: str, tmp_path: Path) -> None:
+    top, inside = ("raise SystemExit(0)", "pass") if place == "at the top" else ("", "raise SystemExit(0)")
+    (tmp_path / "m.py").write_text(f"{top}\ndef make():\n    {inside}\n")
+    with pytest.raises(UserError, match=r"m\.py, line \d: SystemExit: 0"):
+        load_classifier(f"{tmp_path}/m.py:make", device="cpu", backend="torch")
+
+
+def test_lazy_layers_are_named(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text("import torch\ndef make():\n    return torch.nn.LazyLinear(3)\n")
+    with pytest.raises(UserError, match="make in .* returns a network of lazy layers"):
+        load_classifier(f"{tmp_path}/m.py:make", device="cpu", backend="torch")

@@ -83,7 +83,8 @@ def test_differences_by_hand(two: tuple[Path, Path]) -> None:
 
 
 def test_a_run_does_not_differ_from_itself(two: tuple[Path, Path]) -> None:
-    differences, _ = compare_runs(find_runs(two[0]), find_runs(two[0]))
+    differences, notes = compare_runs(find_runs(two[0]), find_runs(two[0]))
+    assert notes == ["imagenet-c: both are the same run of the same model"]
     assert {(d.difference, d.worse, d.better) for d in differences} == {(0.0, 0, 0)}
 
 
@@ -99,7 +100,11 @@ def test_the_same_model_in_another_number_type_compares(tmp_path: Path, two: tup
     stored(tmp_path / "c", {"fog-1": [1, 1, 1, 1]}, precision="bfloat16", backend="openvino")
     differences, notes = compare_runs(find_runs(two[0]), find_runs(tmp_path / "c"))
     assert [(d.condition, d.difference) for d in differences] == [("fog", -0.5)]
-    assert notes == ["imagenet-c: 1 of 5 conditions are in both"]
+    assert notes == [
+        "imagenet-c: precision float32 and bfloat16",
+        "imagenet-c: backend torch and openvino",
+        "imagenet-c: 1 of 5 conditions are in both",
+    ]
 
 
 def test_other_images_and_other_suites(tmp_path: Path, two: tuple[Path, Path]) -> None:
