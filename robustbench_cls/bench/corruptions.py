@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -29,6 +30,8 @@ from robustbench_cls.corruptions.engine import all_corruptions, corrupt_image
 from robustbench_cls.corruptions.jpeg import jpeg_roundtrip
 from robustbench_cls.corruptions.opencv import opencv
 from robustbench_cls.data.batches import usable_cores
+
+T = TypeVar("T")
 
 OURS = "robustbench_cls"
 OUR_PUBLISHED = "robustbench_cls, published"
@@ -160,14 +163,14 @@ def _medians(candidates: dict[str, Run], images: Sequence[UInt8Image], repeats: 
     for _ in range(repeats):
         for name, run in candidates.items():
             _warm_up(run, images)
-            found[name] += [_milliseconds(run, image) for image in images]
+            found[name] += [milliseconds(run, image) for image in images]
     return {name: statistics.median(times) for name, times in found.items()}
 
 
 def _warm_up(run: Run, images: Sequence[UInt8Image]) -> None:
     spent = 0.0
     for image in cycle(images):
-        spent += _milliseconds(run, image)
+        spent += milliseconds(run, image)
         if spent >= WARM_UP_MS:
             return
 
@@ -175,11 +178,12 @@ def _warm_up(run: Run, images: Sequence[UInt8Image]) -> None:
 def _mean_of_medians(run: Run, images: Sequence[UInt8Image], repeats: int) -> float:
     _warm_up(run, images)
     return statistics.mean(
-        statistics.median(_milliseconds(run, image) for _ in range(max(repeats, 3))) for image in images
+        statistics.median(milliseconds(run, image) for _ in range(max(repeats, 3))) for image in images
     )
 
 
-def _milliseconds(run: Run, image: UInt8Image) -> float:
+def milliseconds(run: Callable[[T], object], image: T) -> float:
+    """How long one call takes."""
     started = time.perf_counter()
     run(image)
     return (time.perf_counter() - started) * 1e3

@@ -6,7 +6,6 @@ not count: ratios can be compared between machines, milliseconds only on one.
 
 import io
 import statistics
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 from PIL import Image
 
-from robustbench_cls.bench.corruptions import OURS, machine
+from robustbench_cls.bench.corruptions import OURS, machine, milliseconds
 from robustbench_cls.core.corruption import UInt8Image
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.suite import IMAGENET_224
@@ -97,7 +96,7 @@ def bench_data(files: Sequence[bytes], repeats: int, advance: Callable[[], objec
     for _ in range(repeats):
         for key, run in runs.items():
             run(files[0])
-            found[key] += [_milliseconds(run, data) for data in files]
+            found[key] += [milliseconds(run, data) for data in files]
         advance()
     return DataBenchmark(
         files=len(files),
@@ -135,27 +134,3 @@ def _pillow_crop(data: bytes) -> UInt8Image:
 
 def _our_crop(data: bytes) -> UInt8Image:
     return crop_of(data, "a file", IMAGENET_224)
-
-
-def _milliseconds(run: Run, data: bytes) -> float:
-    started = time.perf_counter()
-    run(data)
-    return (time.perf_counter() - started) * 1e3
-
-
-def data_table(measured: DataBenchmark) -> str:
-    """Milliseconds by step and engine as a Markdown table, and whether the pixels are the same."""
-    rows = [f"| {'step':15} | {PILLOW:>20} | {OURS:>15} | {'times faster':>12} |"]
-    rows.append(f"| {'-' * 15} | {'-' * 19}: | {'-' * 14}: | {'-' * 11}: |")
-    for step, found in measured.milliseconds.items():
-        faster = measured.times_faster(step)
-        rows.append(f"| {step:15} | {found[PILLOW]:20.2f} | {found[OURS]:15.2f} | {faster:12.2f} |")
-    same = measured.identical == measured.files
-    installed = ", ".join(f"{name} {v}" for name, v in measured.versions.items() if v != "not installed")
-    figures = [
-        f"Milliseconds of one image: medians over {measured.files} JPEG file(s) of {measured.kilobytes:.0f} kB on "
-        f"average, one thread each; shorter side to {IMAGENET_224.resize}, centre {IMAGENET_224.crop}, bilinear.",
-        f"{'Identical pixels' if same else 'PIXELS DIFFER'}: {measured.identical} of {measured.files} files.",
-        f"Machine: {measured.machine}. {installed}",
-    ]
-    return "\n\n".join(["\n".join(rows), *figures])

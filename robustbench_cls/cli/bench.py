@@ -51,7 +51,8 @@ def corruptions(
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def data(data: Path | None, images: int, repeats: int, as_json: bool) -> None:
     """Time decoding, resizing and cropping JPEG files against Pillow and torchvision."""
-    from robustbench_cls.bench.data import bench_data, data_table, jpeg_files
+    from robustbench_cls.bench.data import bench_data, jpeg_files
+    from robustbench_cls.bench.table import data_table
     from robustbench_cls.core.progress import progress_bar
 
     files = jpeg_files(data, images)

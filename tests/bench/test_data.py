@@ -10,7 +10,8 @@ from click.testing import CliRunner
 from PIL import Image
 
 from robustbench_cls.bench.corruptions import OURS
-from robustbench_cls.bench.data import PILLOW, STEPS, DataBenchmark, data_table, jpeg_files
+from robustbench_cls.bench.data import PILLOW, STEPS, DataBenchmark, jpeg_files
+from robustbench_cls.bench.table import data_table
 from robustbench_cls.cli.main import robust
 from robustbench_cls.core.errors import UserError
 

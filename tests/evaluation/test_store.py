@@ -5,11 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from identities import IDENTITY
 
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.metric import COLUMNS
-from robustbench_cls.core.run import RunIdentity
-from robustbench_cls.core.suite import Condition, Protocol
+from robustbench_cls.core.suite import Condition
 from robustbench_cls.data.label_spaces import imagenet_1k
 from robustbench_cls.evaluation.loop import columns
 from robustbench_cls.evaluation.store import StoredRun, as_table, find_runs, open_run, read_run
@@ -18,22 +18,7 @@ FOG, CLEAN = Condition("fog", 3), Condition("clean")
 
 
 def stored(folder: Path, **identity: object) -> StoredRun:
-    own = RunIdentity(
-        model="m",
-        weights_sha256="w",
-        classes_sha256="c",
-        suite="imagenet-c",
-        suite_version=1,
-        protocol=Protocol(256, 224, "bilinear", 85, "generated:x", 224),
-        label_space="head",
-        label_space_sha256="l",
-        data_fingerprint="d",
-        limit=0,
-        seed=0,
-        precision="float32",
-        backend="torch",
-    )
-    return StoredRun(folder, replace(own, **identity), (FOG,), CLEAN, True, {"notes": []})
+    return StoredRun(folder, replace(IDENTITY, **identity), (FOG,), CLEAN, True, {"notes": []})
 
 
 def frame(n: int = 3) -> pd.DataFrame:

@@ -6,29 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from identities import IDENTITY
 
 from robustbench_cls.cli.main import robust
 from robustbench_cls.core.errors import UserError
-from robustbench_cls.core.run import RunIdentity
-from robustbench_cls.core.suite import Condition, Protocol
+from robustbench_cls.core.suite import Condition
 from robustbench_cls.evaluation.store import StoredRun, as_table, find_runs, open_run
 from robustbench_cls.report.comparison import compare_runs
 
-IDENTITY = RunIdentity(
-    model="a",
-    weights_sha256="w",
-    classes_sha256="c",
-    suite="imagenet-c",
-    suite_version=1,
-    protocol=Protocol(256, 224, "bilinear", 85, "generated:x", 224),
-    label_space="head",
-    label_space_sha256="l",
-    data_fingerprint="d",
-    limit=0,
-    seed=0,
-    precision="float32",
-    backend="torch",
-)
 CONDITIONS = tuple(Condition(name, severity) for name in ("fog", "snow") for severity in (1, 2))
 
 
