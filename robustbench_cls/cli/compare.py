@@ -7,7 +7,10 @@ import click
 PATH = click.Path(path_type=Path)
 
 
-@click.command(epilog="Example: robust compare reports/runs/baseline reports/runs/cutmix --csv differences.csv")
+@click.command(
+    short_help="Compare two models image by image.",
+    epilog="Example: robust compare reports/runs/baseline reports/runs/cutmix --csv differences.csv",
+)
 @click.argument("run_a", type=PATH)
 @click.argument("run_b", type=PATH)
 @click.option("--json", "as_json", is_flag=True, help="Print all differences as JSON, each severity by itself.")

@@ -7,7 +7,7 @@ import click
 PATH = click.Path(path_type=Path)
 
 
-@click.command()
+@click.command(short_help="Do everything once, on data made here.")
 @click.option("--out", type=PATH, default=Path("reports/demo"), show_default=True, help="Where report and runs go.")
 def command(out: Path) -> None:
     """Do everything once, in a few minutes on a CPU: draw data, train two recipes, evaluate, report.

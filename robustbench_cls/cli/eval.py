@@ -10,7 +10,10 @@ from robustbench_cls.models.choices import BACKENDS, PRECISIONS
 PATH = click.Path(path_type=Path)
 
 
-@click.command(epilog="Example: robust eval --suite imagenet --suite imagenet-c reports/runs/my-run/best.pt")
+@click.command(
+    short_help="Measure a model on suites.",
+    epilog="Example: robust eval --suite imagenet --suite imagenet-c reports/runs/my-run/best.pt",
+)
 @click.argument("checkpoint", required=False, type=PATH)
 @click.option("--suite", "suites", multiple=True, required=True, help="Suite name or .py file; several are allowed.")
 @click.option(

@@ -7,7 +7,7 @@ import click
 KINDS = ("suites", "recipes", "corruptions", "metrics")
 
 
-@click.command(epilog="Example: robust list recipes")
+@click.command(short_help="Show suites, recipes, corruptions and metrics.", epilog="Example: robust list recipes")
 @click.argument("kinds", nargs=-1, type=click.Choice(KINDS))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(kinds: tuple[str, ...], as_json: bool) -> None:

@@ -7,7 +7,10 @@ import click
 PATH = click.Path(path_type=Path)
 
 
-@click.command(epilog="Example: robust report reports/runs/baseline reports/runs/cutmix --out reports/page.html")
+@click.command(
+    short_help="Write one HTML page and a CSV about runs.",
+    epilog="Example: robust report reports/runs/baseline reports/runs/cutmix --out reports/page.html",
+)
 @click.argument("runs", nargs=-1, required=True, type=PATH)
 @click.option("--out", type=PATH, default=Path("reports/report.html"), show_default=True, help="The page; CSV beside.")
 def command(runs: tuple[Path, ...], out: Path) -> None:

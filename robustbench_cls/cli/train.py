@@ -8,7 +8,10 @@ import click
 PATH = click.Path(path_type=Path)
 
 
-@click.command(epilog="Example: robust train --recipe cutmix --model resnet18 --data DIR --set epochs=30")
+@click.command(
+    short_help="Train a classifier under a recipe.",
+    epilog="Example: robust train --recipe cutmix --model resnet18 --data DIR --set epochs=30",
+)
 @click.option(
     "--recipe", default="baseline", show_default=True, help="Recipe name or .py file; see robust list recipes."
 )
