@@ -98,12 +98,15 @@ def evaluation(
     from robustbench_cls.bench.evaluation import bench_evaluation, load
     from robustbench_cls.bench.table import evaluation_table
     from robustbench_cls.core.discovery import find
+    from robustbench_cls.core.errors import UserError
     from robustbench_cls.core.progress import notice
     from robustbench_cls.core.suite import Suite
     from robustbench_cls.data.batches import loading_workers
     from robustbench_cls.evaluation.evaluate import EvaluationOptions
 
     chosen = find(suite, "robustbench_cls.suites", Suite, "suite")
+    if not chosen.corrupts:
+        raise UserError(f"'{chosen.name}' corrupts nothing; `robust bench eval` takes a suite that does: imagenet-c.")
     named = checkpoint or str(model)
     classifier = load(named, weights, ordered_match, device, precision, backend)
     plain = load(named, weights, ordered_match, device, "float32", "torch") if against else None

@@ -28,7 +28,7 @@ def atomic(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     except OSError as error:
-        raise UserError(f"Can't write into {path.parent}: {error.strerror or error}. Choose another --out.") from error
+        raise UserError(f"Can't write into {path.parent}: {error.strerror or error}. Choose another folder.") from error
     os.close(handle)
     try:
         yield Path(name)

@@ -136,6 +136,8 @@ def _measure_missing(
 ) -> None:
     for part in suite_plan.parts:  # a process that died may have stored the last piece of one
         join(run, part)
+    if options.keep_logits:
+        _tell_of_those_without_logits(run)
     mine = share(suite_plan.parts, shard, options.batch_size)
     left = [rows for stretch in mine for rows in not_stored(run, stretch)]
     total, missing = sum(map(len, mine)), sum(map(len, left))
@@ -158,6 +160,15 @@ def _measure_missing(
                 keep_logits=options.keep_logits,
                 advance=bar.update,
             )
+
+
+def _tell_of_those_without_logits(run: StoredRun) -> None:
+    bare = [c.stem for c in run.all_conditions if run.path(c).exists() and not run.has_logits(c)]
+    if bare:
+        notice(
+            f"{run.folder}: {bare[0]}{' and others' if bare[1:] else ''} were stored without logits and stay so. "
+            "Choose another --out to have them."
+        )
 
 
 def _with_crops(stretches: Sequence[Rows], options: EvaluationOptions, workers: int) -> list[Rows]:

@@ -8,8 +8,9 @@ A file is written under a temporary name and renamed, so one that exists is comp
 digest of its run's identity, so a file from another run is refused. Reading needs no torch.
 """
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,11 @@ class StoredRun:
         frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
         return frame
 
+    def has_logits(self, condition: Condition) -> bool:
+        """True where the logits of a stored condition were kept."""
+        with _readable(self.path(condition)):
+            return "logits" in pq.read_schema(self.path(condition)).names
+
     def write_table(self, path: Path, results: pa.Table) -> None:
         """Store results of this run in a file, whole or not at all."""
         mark = {**(results.schema.metadata or {}), _IDENTITY_KEY: self.identity.digest().encode()}
@@ -92,11 +98,8 @@ class StoredRun:
         Raises:
             UserError: it is not there, damaged, or of another run.
         """
-        try:
+        with _readable(path):
             table = pq.read_table(path, columns=columns)
-        except (OSError, pa.ArrowException) as error:
-            reason = str(error).partition("\n")[0][:200]
-            raise UserError(f"{path} can't be read ({reason}). Delete it and start the evaluation again.") from error
         if (table.schema.metadata or {}).get(_IDENTITY_KEY) != self.identity.digest().encode():
             raise UserError(f"{path} belongs to another run than {self.folder / MANIFEST}. Move it away.")
         return table
@@ -111,6 +114,15 @@ class StoredRun:
         if self.reference and self.path(self.reference).exists():
             clean = self.read(self.reference).assign(condition=self.reference.name, severity=0)
         return Predictions(frame, self.imagenet, clean, tuple(c.stem for c in self.missing()))
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        reason = str(error).partition("\n")[0][:200]
+        raise UserError(f"{path} can't be read ({reason}). Delete it and start the evaluation again.") from error
 
 
 def as_table(frame: pd.DataFrame, logits_NC: npt.NDArray[np.float32] | None = None) -> pa.Table:

@@ -20,7 +20,7 @@ from robustbench_cls.models.convert import in_torch
 from robustbench_cls.models.onnx_file import OnnxFile
 from robustbench_cls.models.programs import Program, kind_of, read_program, run_factory
 from robustbench_cls.models.torchvision_models import PREFIX, from_torchvision
-from robustbench_cls.models.weights import load_weights, match_by_order, read_state_dict
+from robustbench_cls.models.weights import fetching, load_weights, load_weights_file
 
 MODEL_FILES = {".pt", ".pth", ".safetensors", ".ckpt", ".pt2", ".onnx", ".torchscript"}
 """Endings that no model's name has."""
@@ -198,31 +198,15 @@ def _own(path: Path) -> Program:
 def _from_timm(name: str, weights: Path | None, ordered_match: bool, class_names: tuple[str, ...]) -> Program:
     check_architecture(name)
     if weights is None:
-        network, source = _published(name, len(class_names)), "timm"
+        with fetching(name):
+            network = create_network(name, len(class_names), 0, pretrained=True)
     else:
-        network, source = _foreign(name, weights, ordered_match, len(class_names)), str(weights)
+        network = create_network(name, len(class_names), 0)
+        load_weights_file(network, weights, ordered_match)
     names = class_names or _imagenet_names(network, name)
-    provenance = {"architecture": name, "recipe": "", "weights": source}
+    provenance = {"architecture": name, "recipe": "", "weights": str(weights or "timm")}
     digest = weights_sha256(network)
     return Program(name, network.eval(), preprocessing_of(network), digest, names, provenance)
-
-
-def _published(name: str, num_classes: int) -> nn.Module:
-    try:
-        network: nn.Module = create_network(name, num_classes, 0, pretrained=True)
-    except (OSError, RuntimeError) as error:
-        raise UserError(
-            f"The published weights of {name} could not be fetched ({str(error).partition(chr(10))[0][:160]}). "
-            "Give a file with --weights, or try again with a network."
-        ) from error
-    return network
-
-
-def _foreign(name: str, path: Path, ordered_match: bool, num_classes: int) -> nn.Module:
-    state = read_state_dict(path)
-    network: nn.Module = create_network(name, num_classes, 0)
-    load_weights(network, match_by_order(state, network, path) if ordered_match else state, path)
-    return network
 
 
 def _imagenet_names(network: nn.Module, name: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from robustbench_cls.core.discovery import did_you_mean
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.models.classifier import Preprocessing, weights_sha256
 from robustbench_cls.models.programs import Program, file_name
-from robustbench_cls.models.weights import load_weights, match_by_order, read_state_dict
+from robustbench_cls.models.weights import fetching, load_weights_file
 
 PREFIX = "torchvision:"
 
@@ -35,10 +35,11 @@ def from_torchvision(name: str, weights: Path | None, ordered_match: bool, class
         network, source = _published(base, entry, len(class_names)), f"torchvision {entry.name}"
     else:
         entry = published[tag] if tag else next(iter(published))
-        network, source = _from_file(base, weights, ordered_match, len(class_names)), str(weights)
+        network, source = torchvision.models.get_model(base, num_classes=len(class_names) or 1000), str(weights)
+        load_weights_file(network, weights, ordered_match)
     provenance = {"architecture": f"{PREFIX}{base}", "recipe": "", "weights": source}
     name = file_name(f"torchvision-{name}")
-    return Program(name, network, _preprocessing(entry), weights_sha256(network), class_names, provenance)
+    return Program(name, network.eval(), _preprocessing(entry), weights_sha256(network), class_names, provenance)
 
 
 def _published(base: str, entry: Any, num_classes: int) -> nn.Module:
@@ -46,21 +47,9 @@ def _published(base: str, entry: Any, num_classes: int) -> nn.Module:
         raise UserError(
             f"The published weights of {base} have 1000 classes, --class-names {num_classes}. Give --weights."
         )
-    try:
+    with fetching(base):
         network: nn.Module = torchvision.models.get_model(base, weights=entry)
-    except (OSError, RuntimeError) as error:
-        raise UserError(
-            f"The published weights of {base} could not be fetched ({str(error).partition(chr(10))[0][:160]}). "
-            "Give a file with --weights, or try again with a network."
-        ) from error
-    return network.eval()
-
-
-def _from_file(base: str, path: Path, ordered_match: bool, num_classes: int) -> nn.Module:
-    state = read_state_dict(path)
-    network: nn.Module = torchvision.models.get_model(base, weights=None, num_classes=num_classes or 1000)
-    load_weights(network, match_by_order(state, network, path) if ordered_match else state, path)
-    return network.eval()
+    return network
 
 
 def _preprocessing(entry: Any) -> Preprocessing:

@@ -1,9 +1,10 @@
 """Weights files of foreign training code: what they hold and how it fits a network."""
 
+import contextlib
 import pickle
 import struct
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -141,3 +142,25 @@ def load_weights(network: nn.Module, weights: Mapping[str, torch.Tensor], path: 
                 "Name the right --model, or --class-names for another number of classes."
             )
     network.load_state_dict({k: v for k, v in weights.items() if k in own}, strict=False)
+
+
+def load_weights_file(network: nn.Module, path: Path, ordered_match: bool) -> None:
+    """Put the weights of a foreign file into a network, matched by name, or by order where asked.
+
+    Raises:
+        UserError: it can't be read or doesn't fit.
+    """
+    state = read_state_dict(path)
+    load_weights(network, match_by_order(state, network, path) if ordered_match else state, path)
+
+
+@contextlib.contextmanager
+def fetching(name: str) -> Iterator[None]:
+    """Say what to do where published weights can't be fetched in the block."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        raise UserError(
+            f"The published weights of {name} could not be fetched ({_first_line(error)[:160]}). "
+            "Give a file with --weights, or try again with a network."
+        ) from error

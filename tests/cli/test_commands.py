@@ -56,6 +56,7 @@ def test_list_shows_all_kinds() -> None:
         ),
         (["eval", "--suite", "imagenet", "x.pt"], "There is no checkpoint x.pt"),
         (["eval", "--suite", "imagenet"], "Name either a CHECKPOINT"),
+        (["bench", "eval", "--model", "test_vit", "--suite", "imagenet"], "'imagenet' corrupts nothing"),
         (["report", "nowhere"], "No results in nowhere"),
         (["data", "shapes", "--out", "x", "--train", "0"], "at least 1"),
     ],

@@ -153,6 +153,15 @@ def test_logits_are_kept_when_asked_for(few: str, toy: Path, toy_checkpoint: Pat
     assert (logits_NC.argmax(axis=1) == with_logits["prediction"].to_numpy()).all()
 
 
+def test_results_stored_without_logits_say_so(
+    few: str, toy: Path, toy_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measure(toy_checkpoint, few, toy, tmp_path)
+    assert "without logits" not in capsys.readouterr().err
+    measure(toy_checkpoint, few, toy, tmp_path, keep_logits=True)
+    assert "and others were stored without logits and stay so" in capsys.readouterr().err
+
+
 def test_pieces_of_a_process_that_died_before_joining_them(
     few: str, toy: Path, toy_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
