@@ -18,7 +18,7 @@ PACKAGE = Path(robustbench_cls.__file__).parent
 MAY_IMPORT = {
     "core": set(),
     "corruptions": {"core"},
-    "data": {"core", "corruptions.kernel", "corruptions.scratch"},
+    "data": {"core"},
     "models": {"core", "data"},
     "metrics": {"core"},
     "suites": {"core", "data"},

@@ -10,3 +10,7 @@ class UserError(Exception):
 
 class NotApplicable(UserError):  # noqa: N818 - it reads as what it says
     """A metric has no meaning for these predictions; the message says why and what to use instead."""
+
+
+class NotAsked(NotApplicable):
+    """A metric that needs something the user did not name; no note says so."""

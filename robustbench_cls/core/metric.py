@@ -1,45 +1,14 @@
-"""What a metric is, what it is computed from and what comes out."""
+"""What a metric is, and what comes out of it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
-if TYPE_CHECKING:
-    import pandas as pd
+from robustbench_cls.core.kernel import Float64Array
+from robustbench_cls.core.sample import Sample
 
-Scope: TypeAlias = Literal["condition", "corruption", "suite"]
-
-COLUMNS: dict[str, str] = {
-    "image_id": "string",
-    "label": "int32",
-    "prediction": "int32",
-    "correct": "bool",
-    "top5": "bool",
-    "confidence": "float32",
-    "nll": "float32",
-    "brier": "float32",
-    "head_prediction": "int32",
-    "head_correct": "bool",
-}
-"""One row an image. `label` and `prediction` are indices of the head; `confidence`, `nll` (nats) and
-`brier` come from the softmax over the label space; `head_*` is the answer with every class competing."""
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """Per-image results of one model: the columns above plus `condition` and `severity`.
-
-    Attributes:
-        frame: a row for each image and condition.
-        imagenet: the label space is the 1000 classes of ImageNet-1k, so that AlexNet's errors compare.
-        reference: results on the clean images, the same columns; empty where none were measured.
-        missing: the suite's conditions that are not measured yet.
-    """
-
-    frame: "pd.DataFrame"
-    imagenet: bool
-    reference: "pd.DataFrame"
-    missing: tuple[str, ...] = ()
+Scope: TypeAlias = Literal["condition", "shift", "corruption", "severity", "group", "suite"]
+Unit: TypeAlias = Literal["fraction", "difference", "percent", "nats", "number"]
 
 
 @dataclass(frozen=True)
@@ -47,24 +16,26 @@ class Metric:
     """One number computed from predictions.
 
     Attributes:
-        scope: what one number speaks of: a condition, a corruption over its severities, or a suite;
-            `compute` gets the rows of just that.
-        unit: `fraction` (0..1, shown as percent) or `percent` (of a baseline; may pass 100).
-        compute: raises NotApplicable where the metric has no meaning for the rows.
+        scope: what one number speaks of: a condition; a shift, which is a condition other than the clean one; a
+            corruption over its severities; a severity or a group (noise, blur, weather, digital) over its corruptions
+            of ImageNet-C; or a suite over all that corrupts. `compute` gets just those conditions.
+        unit: `fraction` (0..1, shown as percent), a `difference` of two fractions, `percent` (of a baseline; may pass
+            100), `nats`, or a plain `number`.
+        compute: the number on each of a sample's R draws of images, R; raises NotApplicable where it has no meaning.
     """
 
     name: str
     title: str
     scope: Scope
-    unit: Literal["fraction", "percent"]
+    unit: Unit
     higher_is_better: bool
     source: str
-    compute: Callable[[Predictions], float]
+    compute: Callable[[Sample], Float64Array]
 
 
 @dataclass(frozen=True)
 class Score:
-    """A number with what it is about: n images in each condition it is computed from."""
+    """A number, its 95 % interval, and what it is about: n images in each condition it is computed from."""
 
     model: str
     suite: str
@@ -72,5 +43,7 @@ class Score:
     severity: int
     metric: str
     value: float
+    low: float
+    high: float
     unit: str
     n: int

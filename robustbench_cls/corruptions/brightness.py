@@ -12,9 +12,9 @@ from functools import cache
 import numpy as np
 
 from robustbench_cls.core.corruption import Corruption, UInt8Image
+from robustbench_cls.core.kernel import Float32Array, kernel
 from robustbench_cls.core.keys import Key
-from robustbench_cls.corruptions.kernel import Float32Array, kernel
-from robustbench_cls.corruptions.scratch import scratch
+from robustbench_cls.core.scratch import scratch
 from robustbench_cls.corruptions.tables import look_up
 
 ADDED = (0.1, 0.2, 0.3, 0.4, 0.5)

@@ -10,9 +10,9 @@ Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `contrast` of hendrycks
 import numpy as np
 
 from robustbench_cls.core.corruption import Corruption, UInt8Image
+from robustbench_cls.core.kernel import Int32Array, Int64Array, UInt16Array, kernel
 from robustbench_cls.core.keys import Key
-from robustbench_cls.corruptions.kernel import Int32Array, Int64Array, UInt16Array, kernel
-from robustbench_cls.corruptions.scratch import scratch
+from robustbench_cls.core.scratch import scratch
 
 SHARE = ((2, 5), (3, 10), (1, 5), (1, 10), (1, 20))
 """What is left of the distance from the mean, as a fraction, by severity."""

@@ -18,9 +18,9 @@ from typing import NamedTuple
 import numpy as np
 
 from robustbench_cls.core.corruption import Corruption, UInt8Image
+from robustbench_cls.core.kernel import Float32Array, Int32Array, UInt16Array, kernel
 from robustbench_cls.core.keys import Key
-from robustbench_cls.corruptions.kernel import Float32Array, Int32Array, UInt16Array, kernel
-from robustbench_cls.corruptions.scratch import scratch
+from robustbench_cls.core.scratch import scratch
 
 RADIUS = (3, 4, 6, 8, 10)
 """Radius of the disk by severity, in pixels."""

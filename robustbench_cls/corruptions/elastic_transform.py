@@ -22,8 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from robustbench_cls.core.corruption import Corruption, UInt8Image
+from robustbench_cls.core.kernel import Float32Array, kernel
 from robustbench_cls.core.keys import Key
-from robustbench_cls.corruptions.kernel import Float32Array, kernel
 from robustbench_cls.corruptions.sampling import floored, packed_image, packed_planes, sampled
 from robustbench_cls.corruptions.streams import fraction, uniforms
 from robustbench_cls.corruptions.wide_gaussian import smoothed

@@ -17,9 +17,9 @@ Fussell and Carpenter 1982, doi:10.1145/358523.358553.
 import numpy as np
 
 from robustbench_cls.core.corruption import Corruption, UInt8Image
+from robustbench_cls.core.kernel import Float32Array, kernel
 from robustbench_cls.core.keys import Key
-from robustbench_cls.corruptions.kernel import Float32Array, kernel
-from robustbench_cls.corruptions.scratch import scratch
+from robustbench_cls.core.scratch import scratch
 from robustbench_cls.corruptions.streams import uniforms
 
 THICKNESS = (1.5, 2.0, 2.5, 2.5, 3.0)

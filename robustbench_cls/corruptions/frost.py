@@ -25,8 +25,8 @@ import numpy as np
 
 from robustbench_cls.core.corruption import Corruption, UInt8Image
 from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.kernel import Float64Array, Int64Array, kernel
 from robustbench_cls.core.keys import Key
-from robustbench_cls.corruptions.kernel import Float64Array, Int64Array, kernel
 from robustbench_cls.corruptions.opencv import opencv
 from robustbench_cls.corruptions.streams import integer
 

@@ -16,8 +16,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from robustbench_cls.core.corruption import UInt8Image
-from robustbench_cls.corruptions.kernel import Float32Array, Int32Array, kernel
-from robustbench_cls.corruptions.scratch import scratch
+from robustbench_cls.core.kernel import Float32Array, Int32Array, kernel
+from robustbench_cls.core.scratch import scratch
 
 Mode: TypeAlias = Literal["nearest", "reflect"]
 """What lies outside: the edge value (`nearest`), or the image mirrored with its edge value twice (`reflect`)."""

@@ -13,9 +13,9 @@ from functools import cache
 import numpy as np
 
 from robustbench_cls.core.corruption import Corruption, UInt8Image
+from robustbench_cls.core.kernel import Float32Array, Int16Array, kernel
 from robustbench_cls.core.keys import Key
-from robustbench_cls.corruptions.kernel import Float32Array, Int16Array, kernel
-from robustbench_cls.corruptions.scratch import scratch
+from robustbench_cls.core.scratch import scratch
 from robustbench_cls.corruptions.streams import quantiles, uniform16
 from robustbench_cls.corruptions.tables import look_up
 

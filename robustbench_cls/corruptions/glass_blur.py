@@ -16,10 +16,10 @@ Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `glass_blur` of hendryc
 import numpy as np
 
 from robustbench_cls.core.corruption import Corruption, UInt8Image
+from robustbench_cls.core.kernel import Int8Array, Int32Array, UInt16Array, UInt32Array, kernel
 from robustbench_cls.core.keys import Key
+from robustbench_cls.core.scratch import scratch
 from robustbench_cls.corruptions.gaussian import blur
-from robustbench_cls.corruptions.kernel import Int8Array, Int32Array, UInt16Array, UInt32Array, kernel
-from robustbench_cls.corruptions.scratch import scratch
 from robustbench_cls.corruptions.streams import uniform16
 
 SIGMA = (0.7, 0.9, 1, 1.1, 1.5)

@@ -12,8 +12,8 @@ Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `impulse_noise` of hend
 import numpy as np
 
 from robustbench_cls.core.corruption import Corruption, UInt8Image
+from robustbench_cls.core.kernel import UInt16Array, kernel
 from robustbench_cls.core.keys import Key
-from robustbench_cls.corruptions.kernel import UInt16Array, kernel
 from robustbench_cls.corruptions.streams import uniform16
 
 AMOUNT = (0.03, 0.06, 0.09, 0.17, 0.27)

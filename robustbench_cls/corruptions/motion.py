@@ -15,8 +15,8 @@ from typing import NamedTuple, TypeAlias, cast
 import numpy as np
 
 from robustbench_cls.core.corruption import UInt8Image
-from robustbench_cls.corruptions.kernel import Float32Array, Float64Array, Int64Array, kernel
-from robustbench_cls.corruptions.scratch import scratch
+from robustbench_cls.core.kernel import Float32Array, Float64Array, Int64Array, kernel
+from robustbench_cls.core.scratch import scratch
 
 NEGLIGIBLE = 1 / 65536
 """Weight of ImageMagick's last taps that are not computed, a bit of its 16."""

@@ -15,8 +15,8 @@ from functools import lru_cache
 import numpy as np
 
 from robustbench_cls.core.corruption import Corruption, UInt8Image
+from robustbench_cls.core.kernel import Int32Array, UInt16Array, kernel
 from robustbench_cls.core.keys import Key
-from robustbench_cls.corruptions.kernel import Int32Array, UInt16Array, kernel
 
 FRACTION = (0.6, 0.5, 0.4, 0.3, 0.25)
 """Side of the small image, by severity."""

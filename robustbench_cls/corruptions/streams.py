@@ -24,9 +24,9 @@ from statistics import NormalDist
 
 import numpy as np
 
+from robustbench_cls.core.kernel import Float32Array, UInt16Array, UInt64Array, kernel
 from robustbench_cls.core.keys import Key
-from robustbench_cls.corruptions.kernel import Float32Array, UInt16Array, UInt64Array, kernel
-from robustbench_cls.corruptions.scratch import scratch
+from robustbench_cls.core.scratch import scratch
 from robustbench_cls.corruptions.tables import look_up
 
 GAMMA = 0x9E3779B97F4A7C15

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from robustbench_cls.corruptions.kernel import kernel
+from robustbench_cls.core.kernel import kernel
 
 
 @kernel

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from robustbench_cls.core.kernel import Float32Array, Int32Array, kernel
 from robustbench_cls.corruptions.gaussian import smooth
-from robustbench_cls.corruptions.kernel import Float32Array, Int32Array, kernel
 
 TRUNCATE = 3.0
 """Standard deviations at which the Gaussians end."""

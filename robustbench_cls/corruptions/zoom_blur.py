@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from robustbench_cls.core.corruption import Corruption, UInt8Image
+from robustbench_cls.core.kernel import Int16Array, Int32Array, UInt16Array, UInt64Array, kernel
 from robustbench_cls.core.keys import Key
-from robustbench_cls.corruptions.kernel import Int16Array, Int32Array, UInt16Array, UInt64Array, kernel
-from robustbench_cls.corruptions.scratch import scratch
+from robustbench_cls.core.scratch import scratch
 
 ZOOMS = ((1.11, 0.01), (1.16, 0.01), (1.21, 0.02), (1.26, 0.02), (1.31, 0.03))
 """End (left out, but for a rounding error) and step of the zoom factors, which start at 1, by severity."""

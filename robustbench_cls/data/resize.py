@@ -16,8 +16,8 @@ import numpy as np
 import PIL
 
 from robustbench_cls.core.corruption import UInt8Image
-from robustbench_cls.corruptions.kernel import Float64Array, Int32Array, UInt32Array, kernel
-from robustbench_cls.corruptions.scratch import scratch
+from robustbench_cls.core.kernel import Float64Array, Int32Array, UInt32Array, kernel
+from robustbench_cls.core.scratch import scratch
 
 Interpolation: TypeAlias = Literal["bilinear", "bicubic"]
 

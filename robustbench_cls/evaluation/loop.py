@@ -140,7 +140,7 @@ class _Collector:
 def columns(
     logits_BC: torch.Tensor, labels_B: torch.Tensor, ids: tuple[str, ...], competing_K: npt.NDArray[np.int64]
 ) -> pd.DataFrame:
-    """Per-image results of a batch, with the columns of `core.metric.COLUMNS`.
+    """Per-image results of a batch, with the columns of `core.predictions.COLUMNS`.
 
     Args:
         logits_BC: float32 over the whole head.

@@ -1,7 +1,7 @@
 """The prediction store: a folder per model and suite, one Parquet file a condition, whole or absent.
 
     RUN/<suite>/run.json            identity, conditions, provenance
-    RUN/<suite>/<condition>.parquet per-image results (`core.metric.COLUMNS`)
+    RUN/<suite>/<condition>.parquet per-image results (`core.predictions.COLUMNS`)
     RUN/<suite>/samples/<condition>.png  what the model saw of one image
 
 A file is written under a temporary name and renamed, so one that exists is complete. Each carries the
@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.files import atomic, write_json
-from robustbench_cls.core.metric import COLUMNS, Predictions
+from robustbench_cls.core.predictions import COLUMNS, Predictions
 from robustbench_cls.core.run import RunIdentity
 from robustbench_cls.core.suite import Condition
 
@@ -105,15 +105,31 @@ class StoredRun:
         return table
 
     def predictions(self) -> Predictions:
-        """All results stored so far, the reference apart."""
-        done = [c for c in self.conditions if self.path(c).exists()]
-        frames = [self.read(c).assign(condition=c.name, severity=c.severity) for c in done]
-        columns = [*COLUMNS, "condition", "severity"]
-        frame = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
-        clean = pd.DataFrame(columns=columns)
-        if self.reference and self.path(self.reference).exists():
-            clean = self.read(self.reference).assign(condition=self.reference.name, severity=0)
-        return Predictions(frame, self.imagenet, clean, tuple(c.stem for c in self.missing()))
+        """All results stored so far, those of the reference apart.
+
+        Raises:
+            UserError: a file can't be read, is of another run or of other images, or holds what can't be.
+        """
+        done = tuple(c for c in self.conditions if self.path(c).exists())
+        missing = tuple(c.stem for c in self.missing())
+        clean = self.reference if self.reference and self.path(self.reference).exists() else None
+        reference = self._predictions((clean,), None, ()) if clean else None
+        return self._predictions(done, reference, missing)
+
+    def _predictions(
+        self, conditions: tuple[Condition, ...], reference: Predictions | None, missing: tuple[str, ...]
+    ) -> Predictions:
+        tables = [self.read_table(self.path(condition), list(COLUMNS)) for condition in conditions]
+        for condition, table in zip(conditions, tables, strict=True):
+            same = table["image_id"].equals(tables[0]["image_id"]) and table["label"].equals(tables[0]["label"])
+            _require_sound(self.path(condition), table, "" if same else f"other images than {self.path(conditions[0])}")
+        columns = {
+            name: np.array([table[name].to_numpy() for table in tables], dtype).reshape(len(tables), -1)
+            for name, dtype in COLUMNS.items()
+            if name != "image_id"
+        }
+        ids = tuple(tables[0]["image_id"].to_pylist()) if tables else ()
+        return Predictions(conditions, ids, columns, self.imagenet, reference, missing)
 
 
 @contextlib.contextmanager
@@ -125,8 +141,21 @@ def _readable(path: Path) -> Iterator[None]:
         raise UserError(f"{path} can't be read ({reason}). Delete it and start the evaluation again.") from error
 
 
+def _require_sound(path: Path, table: pa.Table, wrong: str) -> None:
+    """Refuse results that no evaluation stores."""
+    for name in ("confidence", "nll", "brier"):
+        if not wrong and not np.isfinite(table[name].to_numpy()).all():
+            wrong = f"NaN or infinite values of {name}"
+    if not wrong and not table.num_rows:
+        wrong = "no images"
+    if not wrong and min(table["label"].to_numpy().min(), table["prediction"].to_numpy().min()) < 0:
+        wrong = "a label below 0, which is no class"
+    if wrong:
+        raise UserError(f"{path} holds {wrong}. Delete it and start the evaluation again.")
+
+
 def as_table(frame: pd.DataFrame, logits_NC: npt.NDArray[np.float32] | None = None) -> pa.Table:
-    """Results with the columns of `core.metric.COLUMNS`, and `logits` as half-precision lists where they are given."""
+    """Results with the columns of `COLUMNS`, and `logits` as half-precision lists where they are given."""
     table = pa.Table.from_pandas(frame.astype(COLUMNS)[list(COLUMNS)], preserve_index=False)
     if logits_NC is None:
         return table

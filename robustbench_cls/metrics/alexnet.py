@@ -4,12 +4,16 @@ Source: README of github.com/hendrycks/robustness, 50,000 validation images. The
 severity throughout (snow, elastic_transform, saturate): that is how they were published.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from robustbench_cls.core.corruption import IMAGENET_C, SEVERITIES
 from robustbench_cls.core.errors import NotApplicable, UserError
-from robustbench_cls.core.metric import Predictions
+from robustbench_cls.core.kernel import Float64Array
+from robustbench_cls.core.sample import Sample
+from robustbench_cls.core.suite import Condition
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,9 +62,15 @@ def corruption_errors(
     Source: Hendrycks and Dietterich 2019, arXiv:1903.12261, section 4.1.
     """
     known = ERRORS if baseline is None else baseline
-    _check(errors, known)
-    sums = errors.groupby("corruption", sort=False)["error"].sum()
-    return 100.0 * sums / [sum(known[str(name)]) for name in sums.index]
+    import pandas as pd
+
+    conditions, errors_1C = _read(errors)
+    _require_known(dict.fromkeys(condition.name for condition in conditions), known)
+    sums = sums_by_corruption(conditions, errors_1C)
+    values = {name: 100.0 * float(sums_1[0]) / sum(known[name]) for name, sums_1 in sums.items()}
+    series: pd.Series[float] = pd.Series(values, name="error")
+    series.index.name = "corruption"
+    return series
 
 
 def mean_corruption_error(errors: "pd.DataFrame", baseline: Mapping[str, tuple[float, ...]] | None = None) -> float:
@@ -77,41 +87,86 @@ def mean_corruption_error(errors: "pd.DataFrame", baseline: Mapping[str, tuple[f
 
     Source: Hendrycks and Dietterich 2019, arXiv:1903.12261, section 4.1.
     """
-    missing = [name for name in IMAGENET_C if name not in set(errors.get("corruption", ()))]
-    if missing:
-        raise NotApplicable(f"mCE needs all 15 corruptions of ImageNet-C; missing: {', '.join(missing)}.")
-    counted = errors[errors["corruption"].isin(IMAGENET_C)]
-    return float(corruption_errors(counted, baseline).mean())
+    known = ERRORS if baseline is None else baseline
+    sums = imagenet_c_sums(*_read(errors))
+    _require_known(sums, known)
+    return 100.0 * float(np.mean([sums_1[0] / sum(known[name]) for name, sums_1 in sums.items()]))
 
 
-def _check(errors: "pd.DataFrame", baseline: Mapping[str, tuple[float, ...]]) -> None:
+def _read(errors: "pd.DataFrame") -> tuple[list[Condition], Float64Array]:
+    """Conditions, and their errors_1C."""
     if not {"corruption", "severity", "error"} <= set(errors):
         raise UserError(f"Errors need the columns corruption, severity and error, got {', '.join(map(str, errors))}.")
-    unknown = [str(name) for name in errors["corruption"].unique() if name not in baseline]
+    if not errors["error"].between(0.0, 1.0).all():
+        raise UserError("Errors must lie in 0..1 (a fraction, not percent), and none may be NaN.")
+    names, severities = errors["corruption"], errors["severity"]
+    conditions = [Condition(str(name), int(severity)) for name, severity in zip(names, severities, strict=True)]
+    return conditions, errors["error"].to_numpy(np.float64)[None]
+
+
+def alexnet_sum(corruption: str) -> float:
+    """AlexNet's errors on a corruption, summed over the severities.
+
+    Raises:
+        NotApplicable: none are published.
+    """
+    _require_known([corruption], ERRORS)
+    return sum(ERRORS[corruption])
+
+
+def sums_by_corruption(conditions: Sequence[Condition], errors_RC: Float64Array) -> dict[str, Float64Array]:
+    """Errors summed over the severities, R for each corruption.
+
+    Raises:
+        NotApplicable: a severity is missing or there twice.
+    """
+    sums = {}
+    for name in dict.fromkeys(condition.name for condition in conditions):
+        own = [place for place, condition in enumerate(conditions) if condition.name == name]
+        severities = sorted(conditions[place].severity for place in own)
+        if severities != list(SEVERITIES):
+            raise NotApplicable(f"CE of {name} needs severities 1 to 5 once each, found {severities}.")
+        sums[name] = errors_RC[:, own].sum(axis=1)
+    return sums
+
+
+def imagenet_c_sums(conditions: Sequence[Condition], errors_RC: Float64Array) -> dict[str, Float64Array]:
+    """As `sums_by_corruption`, for the 15 corruptions of ImageNet-C.
+
+    Raises:
+        NotApplicable: one is missing, or a severity of one.
+    """
+    missing = [name for name in IMAGENET_C if name not in {condition.name for condition in conditions}]
+    if missing:
+        raise NotApplicable(f"mCE needs all 15 corruptions of ImageNet-C; missing: {', '.join(missing)}.")
+    counted = [place for place, condition in enumerate(conditions) if condition.name in IMAGENET_C]
+    return sums_by_corruption([conditions[place] for place in counted], errors_RC[:, counted])
+
+
+def ratio(sums_R: Float64Array, baseline_R: Float64Array) -> Float64Array:
+    """Errors over those of a baseline.
+
+    Raises:
+        NotApplicable: the baseline makes none, so that nothing can be measured by it.
+    """
+    if not (baseline_R > 0).all():
+        raise NotApplicable("The baseline makes next to no errors on these images, so CE can't be measured by them.")
+    return sums_R / baseline_R
+
+
+def require_imagenet(sample: Sample) -> None:
+    """Refuse a ratio to AlexNet on classes that AlexNet was not measured on."""
+    if not sample.predictions.imagenet:
+        raise NotApplicable(
+            "CE, mCE and relative mCE are relative to AlexNet on ImageNet's 1000 classes; "
+            "these results have other classes. Use mean_corruption_error_unnormalised, or name a baseline run."
+        )
+
+
+def _require_known(names: Iterable[str], baseline: Mapping[str, tuple[float, ...]]) -> None:
+    unknown = [name for name in names if name not in baseline]
     if unknown:
         raise NotApplicable(
             f"CE needs the baseline's errors, and it has none for {', '.join(unknown)} (AlexNet's are published "
             "for ImageNet-C only). Use mean_corruption_error_unnormalised."
-        )
-    for name, group in errors.groupby("corruption", sort=False):
-        if sorted(group["severity"]) != list(SEVERITIES):
-            raise NotApplicable(f"CE of {name} needs severities 1 to 5 once each, found {sorted(group['severity'])}.")
-    if not errors["error"].between(0.0, 1.0).all():
-        raise UserError("Errors must lie in 0..1 (a fraction, not percent), and none may be NaN.")
-
-
-def errors_by_condition(predictions: Predictions) -> "pd.DataFrame":
-    """The table that CE is computed from: `corruption`, `severity`, `error`."""
-    correct = predictions.frame.groupby(["condition", "severity"], sort=False)["correct"].mean()
-    table = (1.0 - correct).rename("error").reset_index()
-    renamed: pd.DataFrame = table.rename(columns={"condition": "corruption"})
-    return renamed
-
-
-def require_imagenet(predictions: Predictions) -> None:
-    """Refuse a ratio to AlexNet on classes that AlexNet was not measured on."""
-    if not predictions.imagenet:
-        raise NotApplicable(
-            "CE, mCE and relative mCE are relative to AlexNet on ImageNet's 1000 classes; "
-            "these results have other classes. Use mean_corruption_error_unnormalised."
         )

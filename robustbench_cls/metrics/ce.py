@@ -1,13 +1,16 @@
 """Corruption error of one corruption."""
 
-from robustbench_cls.core.metric import Metric, Predictions
-from robustbench_cls.metrics.alexnet import corruption_errors, errors_by_condition, require_imagenet
+from robustbench_cls.core.kernel import Float64Array
+from robustbench_cls.core.metric import Metric
+from robustbench_cls.core.sample import Sample
+from robustbench_cls.metrics.alexnet import alexnet_sum, require_imagenet, sums_by_corruption
 
 
-def compute(predictions: Predictions) -> float:
+def compute(sample: Sample) -> Float64Array:
     """Error summed over the five severities, in percent of AlexNet's."""
-    require_imagenet(predictions)
-    return float(corruption_errors(errors_by_condition(predictions)).iloc[0])
+    require_imagenet(sample)
+    ((name, sums_R),) = sums_by_corruption(sample.conditions, sample.errors()).items()
+    return 100.0 * sums_R / alexnet_sum(name)
 
 
 METRIC = Metric(

@@ -1,11 +1,13 @@
 """Top-1 error."""
 
-from robustbench_cls.core.metric import Metric, Predictions
+from robustbench_cls.core.kernel import Float64Array
+from robustbench_cls.core.metric import Metric
+from robustbench_cls.core.sample import Sample
 
 
-def compute(predictions: Predictions) -> float:
+def compute(sample: Sample) -> Float64Array:
     """Fraction of images that are answered wrongly: one less the top-1 accuracy."""
-    return 1.0 - float(predictions.frame["correct"].mean())
+    return sample.errors()[:, 0]
 
 
 METRIC = Metric(

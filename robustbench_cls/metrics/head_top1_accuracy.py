@@ -1,14 +1,16 @@
 """Top-1 accuracy with every class of the head competing."""
 
-from robustbench_cls.core.metric import Metric, Predictions
+from robustbench_cls.core.kernel import Float64Array
+from robustbench_cls.core.metric import Metric
+from robustbench_cls.core.sample import Sample
 
 
-def compute(predictions: Predictions) -> float:
+def compute(sample: Sample) -> Float64Array:
     """Fraction of right answers when the logits are not restricted to the suite's label space.
 
     Published as the "1000-way" number beside ImageNet-A's, where it is the lower one of the two.
     """
-    return float(predictions.frame["head_correct"].mean())
+    return sample.mean("head_correct")[:, 0]
 
 
 METRIC = Metric(

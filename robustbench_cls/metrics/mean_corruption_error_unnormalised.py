@@ -2,20 +2,20 @@
 
 from robustbench_cls.core.corruption import EXTRA
 from robustbench_cls.core.errors import NotApplicable
-from robustbench_cls.core.metric import Metric, Predictions
-from robustbench_cls.metrics.alexnet import errors_by_condition
+from robustbench_cls.core.kernel import Float64Array
+from robustbench_cls.core.metric import Metric
+from robustbench_cls.core.sample import Sample
 
 
-def compute(predictions: Predictions) -> float:
+def compute(sample: Sample) -> Float64Array:
     """Mean of the top-1 error over every corruption and severity, each condition counted once.
 
     Another number than mCE (ResNet-50: 60.8 % against an mCE of 76.7): it has meaning on any classes.
     """
-    errors = errors_by_condition(predictions)
-    counted = errors[~errors["corruption"].isin(EXTRA)]
-    if counted.empty:
+    counted = [condition for condition in sample.conditions if condition.name not in EXTRA]
+    if not counted:
         raise NotApplicable("The mean corruption error is over corruptions; these results have none of ImageNet-C's.")
-    return float(counted["error"].mean())
+    return sample.only(counted).mean_error()
 
 
 METRIC = Metric(

@@ -1,33 +1,28 @@
 """Relative mean corruption error."""
 
-from robustbench_cls.core.corruption import IMAGENET_C, SEVERITIES
-from robustbench_cls.core.errors import NotApplicable
-from robustbench_cls.core.metric import Metric, Predictions
-from robustbench_cls.metrics.alexnet import (
-    CLEAN_ERROR,
-    ERRORS,
-    errors_by_condition,
-    mean_corruption_error,
-    require_imagenet,
-)
+import numpy as np
+
+from robustbench_cls.core.corruption import SEVERITIES
+from robustbench_cls.core.kernel import Float64Array
+from robustbench_cls.core.metric import Metric
+from robustbench_cls.core.sample import Sample
+from robustbench_cls.metrics.alexnet import CLEAN_ERROR, alexnet_sum, imagenet_c_sums, require_imagenet
 
 
-def compute(predictions: Predictions) -> float:
+def compute(sample: Sample) -> Float64Array:
     """Mean over corruptions of the rise above the clean error, in percent of AlexNet's rise.
 
     Never shown without mCE and the clean error beside it: a model that is bad on clean images has little
     left to lose and looks robust.
     """
-    require_imagenet(predictions)
-    if predictions.reference.empty:
-        raise NotApplicable("Relative mCE needs the clean images of the same classes; no val/ was measured.")
-    errors = errors_by_condition(predictions)
-    mean_corruption_error(errors)
-    clean = 1.0 - float(predictions.reference["correct"].mean())
-    sums = errors.groupby("corruption")["error"].sum()
-    count = len(SEVERITIES)
-    ratios = [(sums[name] - count * clean) / (sum(ERRORS[name]) - count * CLEAN_ERROR) for name in IMAGENET_C]
-    return 100.0 * float(sum(ratios)) / len(ratios)
+    require_imagenet(sample)
+    clean_R = len(SEVERITIES) * sample.clean.errors()[:, 0]
+    alexnet_clean = len(SEVERITIES) * CLEAN_ERROR
+    sums = imagenet_c_sums(sample.conditions, sample.errors())
+    mean_R: Float64Array = 100.0 * np.mean(
+        [(s_R - clean_R) / (alexnet_sum(n) - alexnet_clean) for n, s_R in sums.items()], axis=0
+    )
+    return mean_R
 
 
 METRIC = Metric(

@@ -1,15 +1,31 @@
-"""From stored predictions to the tidy list of scores."""
+"""From stored predictions to the tidy list of scores, each with its interval."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from typing import NamedTuple
 
-from robustbench_cls.core.corruption import SEVERITIES
+from robustbench_cls.core.corruption import GROUPS, IMAGENET_C, SEVERITIES
 from robustbench_cls.core.discovery import discover
-from robustbench_cls.core.errors import NotApplicable
-from robustbench_cls.core.metric import Metric, Predictions, Score
+from robustbench_cls.core.errors import NotApplicable, NotAsked
+from robustbench_cls.core.kernel import Float64Array
+from robustbench_cls.core.metric import Metric, Score
+from robustbench_cls.core.predictions import Predictions
+from robustbench_cls.core.sample import Sample
+from robustbench_cls.metrics.interval import interval
 
 NAMED = 8
 """Missing conditions that a note names before it counts the rest."""
+
+WHOLE = "all"
+"""The condition that scores of a whole suite, and of a severity, go under."""
+
+
+class Measured(NamedTuple):
+    """A metric on all draws of one model's images."""
+
+    metric: Metric
+    condition: str
+    severity: int
+    values_R: Float64Array
 
 
 def all_metrics() -> dict[str, Metric]:
@@ -17,46 +33,75 @@ def all_metrics() -> dict[str, Metric]:
     return discover("robustbench_cls.metrics", Metric)
 
 
-def score(model: str, suite: str, predictions: Predictions) -> tuple[list[Score], list[str]]:
-    """Every metric that applies, and in words why the others do not.
+def score(
+    model: str, suite: str, predictions: Predictions, baseline: Predictions | None = None
+) -> tuple[list[Score], list[str]]:
+    """Every metric that applies, with its 95 % interval, and in words why the others do not.
 
-    Scores of a whole suite carry the condition `all`, those of a corruption severity 0. A suite or corruption
-    that is not complete gets no suite or corruption score, and the notes say what is missing.
+    Scores of a whole suite carry the condition `all`, those of a severity too, those of a group its name; all
+    but those of a condition or a severity have severity 0. What is not complete gets no suite or corruption
+    score, and the notes say what is missing.
     """
-    scores: list[Score] = []
-    notes: list[str] = []
-    missing = predictions.missing
+    sample = Sample.of(predictions, baseline=baseline)
+    found, reasons = measure(sample)
+    n = len(predictions.image_ids)
+    clean = len(predictions.reference.image_ids) if predictions.reference else 0
+    scores = []
+    for metric, condition, severity, values_R in found:
+        images = clean if _is_clean(predictions, condition, severity) else n
+        low, high = interval(values_R, metric.unit, images)
+        value = float(values_R[0])
+        scores.append(Score(model, suite, condition, severity, metric.name, value, low, high, metric.unit, images))
+    return scores, [f"{suite}, {model}: {reason}" for reason in reasons]
+
+
+def measure(sample: Sample) -> tuple[list[Measured], list[str]]:
+    """Every metric that applies on every draw, and in words why the others do not."""
+    found: list[Measured] = []
+    reasons: list[str] = []
+    missing = sample.predictions.missing
     if missing:
         shown = ", ".join(missing[:NAMED]) + (f" and {len(missing) - NAMED} more" if len(missing) > NAMED else "")
-        notes.append(f"{suite}, {model}: partial, {len(missing)} conditions missing: {shown}.")
+        reasons.append(f"partial, {len(missing)} conditions missing: {shown}.")
     for metric in all_metrics().values():
-        if metric.scope == "suite" and missing:
-            continue
-        for condition, severity, part in _parts(metric, predictions):
-            n = int(part.frame.groupby(["condition", "severity"]).size().min())
+        for condition, severity, part in _parts(metric, sample):
             try:
-                value = metric.compute(part)
-            except NotApplicable as reason:
-                notes.append(f"{suite}, {model}: {reason}")
+                found.append(Measured(metric, condition, severity, metric.compute(part)))
+            except NotAsked:
                 continue
-            scores.append(Score(model, suite, condition, severity, metric.name, value, metric.unit, n))
-    return scores, list(dict.fromkeys(notes))
+            except NotApplicable as reason:
+                reasons.append(str(reason))
+    return found, list(dict.fromkeys(reasons))
 
 
-def _parts(metric: Metric, predictions: Predictions) -> Iterator[tuple[str, int, Predictions]]:
-    """The rows that one number of this metric speaks of, with the name and severity it goes under."""
-    frame = predictions.frame
-    if metric.scope == "condition":
-        for source in (predictions.reference, frame):
-            for _, rows in source.groupby(["condition", "severity"], sort=False):
-                first = rows.iloc[0]
-                yield str(first["condition"]), int(first["severity"]), replace(predictions, frame=rows)
+def _is_clean(predictions: Predictions, condition: str, severity: int) -> bool:
+    reference = predictions.reference
+    return reference is not None and (reference.conditions[0].name, 0) == (condition, severity)
+
+
+def _parts(metric: Metric, sample: Sample) -> Iterator[tuple[str, int, Sample]]:
+    """What one number of this metric speaks of, with the name and severity it goes under."""
+    corrupted = [condition for condition in sample.conditions if condition.severity]
+    by_name = {c.name: [other for other in corrupted if other.name == c.name] for c in corrupted}
+    if metric.scope in ("condition", "shift"):
+        clean = [sample.clean] if sample.predictions.reference else []
+        if metric.scope == "shift" and not clean:
+            return
+        for source in (*(clean if metric.scope == "condition" else ()), sample):
+            for condition in source.conditions:
+                yield condition.name, condition.severity, source.only([condition])
+    elif metric.scope == "corruption":
+        for name, own in by_name.items():
+            yield name, 0, sample.only(own)
+    elif not corrupted or sample.predictions.missing:
         return
-    corrupted = frame[frame["severity"].isin(SEVERITIES)]
-    if corrupted.empty:
-        return
-    if metric.scope == "suite":
-        yield "all", 0, replace(predictions, frame=corrupted)
-        return
-    for condition, rows in corrupted.groupby("condition", sort=False):
-        yield str(condition), 0, replace(predictions, frame=rows)
+    elif metric.scope == "suite":
+        yield WHOLE, 0, sample.only(corrupted)
+    elif metric.scope == "severity":
+        for severity in SEVERITIES:
+            if own := [c for c in corrupted if c.severity == severity and c.name in IMAGENET_C]:
+                yield WHOLE, severity, sample.only(own)
+    else:
+        for group, names in GROUPS.items():
+            if own := [c for c in corrupted if c.name in names]:
+                yield group, 0, sample.only(own)

@@ -1,11 +1,13 @@
 """Top-1 accuracy."""
 
-from robustbench_cls.core.metric import Metric, Predictions
+from robustbench_cls.core.kernel import Float64Array
+from robustbench_cls.core.metric import Metric
+from robustbench_cls.core.sample import Sample
 
 
-def compute(predictions: Predictions) -> float:
+def compute(sample: Sample) -> Float64Array:
     """Fraction of images whose likeliest class in the label space is the label."""
-    return float(predictions.frame["correct"].mean())
+    return sample.mean("correct")[:, 0]
 
 
 METRIC = Metric(

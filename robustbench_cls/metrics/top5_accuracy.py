@@ -1,11 +1,13 @@
 """Top-5 accuracy."""
 
-from robustbench_cls.core.metric import Metric, Predictions
+from robustbench_cls.core.kernel import Float64Array
+from robustbench_cls.core.metric import Metric
+from robustbench_cls.core.sample import Sample
 
 
-def compute(predictions: Predictions) -> float:
+def compute(sample: Sample) -> Float64Array:
     """Fraction of images whose label is among the five likeliest classes of the label space."""
-    return float(predictions.frame["top5"].mean())
+    return sample.mean("top5")[:, 0]
 
 
 METRIC = Metric(

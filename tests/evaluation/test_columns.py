@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from robustbench_cls.core.metric import COLUMNS
+from robustbench_cls.core.predictions import COLUMNS
 from robustbench_cls.evaluation.loop import columns
 
 

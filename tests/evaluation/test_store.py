@@ -8,7 +8,7 @@ import torch
 from identities import IDENTITY
 
 from robustbench_cls.core.errors import UserError
-from robustbench_cls.core.metric import COLUMNS
+from robustbench_cls.core.predictions import COLUMNS
 from robustbench_cls.core.suite import Condition
 from robustbench_cls.data.label_spaces import imagenet_1k
 from robustbench_cls.evaluation.loop import columns

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import robustbench_cls
-from robustbench_cls.corruptions.kernel import Kernel, kernel
+from robustbench_cls.core.kernel import Kernel, kernel
 
 PACKAGE = Path(robustbench_cls.__file__).parent
 FILES = sorted((PACKAGE / "corruptions").glob("*.py"))

@@ -1,0 +1,32 @@
+"""Root mean squared calibration error, complete."""
+
+import numpy as np
+
+from robustbench_cls.core.kernel import Float64Array
+from robustbench_cls.core.metric import Metric
+from robustbench_cls.core.sample import Sample
+from robustbench_cls.metrics.ranking import bin_sums, of_a_hundred, ranked
+
+
+def compute(sample: Sample) -> Float64Array:
+    """Root of the mean squared gap between confidence and accuracy, in bins of 100 images of like confidence.
+
+    The last bin also holds what is left over. The code published with the source leaves it out:
+    `rms_calibration_error_published` does the same.
+    """
+    ranking = ranked(sample)
+    size = len(ranking.order_N)
+    gaps_RB, counts_RB = bin_sums(sample, ranking, of_a_hundred(size))
+    error_R: Float64Array = np.sqrt((gaps_RB**2 / np.maximum(counts_RB, 1)).sum(axis=1) / size)
+    return error_R
+
+
+METRIC = Metric(
+    name="rms_calibration_error",
+    title="RMS calibration error",
+    scope="condition",
+    unit="fraction",
+    higher_is_better=False,
+    source="https://arxiv.org/abs/1907.07174",
+    compute=compute,
+)
