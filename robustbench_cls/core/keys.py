@@ -23,8 +23,8 @@ class Key:
     @classmethod
     def of(cls, *parts: str | int) -> "Key":
         """The key of these parts; `Key.of(1, "a")` and `Key.of("1", "a")` are the same."""
-        text = b"".join(str(part).encode(errors="surrogateescape") + b"\0" for part in parts)
-        return cls(hashlib.blake2b(text, digest_size=16).digest())
+        text = "".join([f"{part}\0" for part in parts])
+        return cls(hashlib.blake2b(text.encode(errors="surrogateescape"), digest_size=16).digest())
 
     def generator(self) -> np.random.Generator:
         """A fresh generator at the start of this key's stream."""

@@ -9,8 +9,8 @@ Source: `MotionBlurImage` of ImageMagick 6 and 7.
 
 from decimal import Decimal
 from functools import cache
-from math import ceil, cos, pi, radians, sin, sqrt
-from typing import NamedTuple, TypeAlias, cast
+from math import cos, pi, radians, sin, sqrt
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -36,9 +36,6 @@ NEAREST = 0.5
 FloatArray: TypeAlias = Float32Array | Float64Array
 Picture: TypeAlias = UInt8Image | Float32Array
 
-Shift: TypeAlias = tuple[int, int]
-"""Rows down and columns to the right."""
-
 
 class Terms(NamedTuple):
     """Where the terms of a sum lie, rows below and columns to the right, and their weights."""
@@ -57,16 +54,17 @@ class Taps(NamedTuple):
     """In float64, one by one, for sums that come out whole; empty where these are taken as they are."""
 
 
-_NOWHERE = np.zeros(0, np.int64)
+_NO_TERMS = Terms(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
 
 
 def taps(radius: int, sigma: float, degrees: float) -> Taps:
     """The taps of ImageMagick's blur, of a Gaussian of `sigma` px, in a direction clockwise from the right."""
-    shifts, weights = _merged(_shifts(radius, degrees), _half_gaussian(radius, sigma))
-    while weights[-1] < NEGLIGIBLE:
-        last = weights.pop()
-        weights[-1] += last
-    return Taps(_in_fours(shifts[: len(weights)], weights), Terms(_NOWHERE, _NOWHERE, np.zeros(0)))
+    rows_T, columns_T, weights_T = _merged(*_shifts(radius, degrees), _half_gaussian(radius, sigma))
+    count = len(weights_T)
+    while weights_T[count - 1] < NEGLIGIBLE:
+        count -= 1
+        weights_T[count - 1] += weights_T[count]
+    return Taps(_in_fours(rows_T[:count], columns_T[:count], weights_T[:count]), _NO_TERMS)
 
 
 def taps_of_package(radius: int, sigma: float, degrees: float, height: int, width: int) -> Taps:
@@ -74,39 +72,42 @@ def taps_of_package(radius: int, sigma: float, degrees: float, height: int, widt
 
     Those from the first shift by the height or the width on are missing, and what remains is darker.
     """
-    shifts = _shifts(radius, degrees)
-    inside = [abs(down) < height and abs(right) < width for down, right in shifts] + [False]
-    count = inside.index(False)
-    weights = _half_gaussian(radius, sigma)[:count]
-    rows_T, columns_T = np.array(shifts[:count], np.int64).T.copy()
-    return Taps(_in_fours(*_merged(shifts[:count], weights)), Terms(rows_T, columns_T, np.array(weights)))
+    rows_T, columns_T = _shifts(radius, degrees)
+    outside_T = np.flatnonzero((np.abs(rows_T) >= height) | (np.abs(columns_T) >= width))
+    count = outside_T[0] if len(outside_T) else len(rows_T)
+    terms = Terms(rows_T[:count], columns_T[:count], _half_gaussian(radius, sigma)[:count])
+    return Taps(_in_fours(*_merged(*terms)), terms)
 
 
-def _shifts(radius: int, degrees: float) -> list[Shift]:
+def _shifts(radius: int, degrees: float) -> tuple[Int64Array, Int64Array]:
+    """Rows down and columns to the right of each copy."""
+    steps_T = np.arange(2 * radius + 1)
     down, right = sin(radians(degrees)), cos(radians(degrees))
-    return [(ceil(i * down - 0.5), ceil(i * right - 0.5)) for i in range(2 * radius + 1)]
+    return np.ceil(steps_T * down - 0.5).astype(np.int64), np.ceil(steps_T * right - 0.5).astype(np.int64)
 
 
 @cache
-def _half_gaussian(radius: int, sigma: float) -> list[float]:
+def _half_gaussian(radius: int, sigma: float) -> Float64Array:
     """2 `radius` + 1 weights of sum 1, to the last bit the same on every machine, hence Decimal."""
     exponents = (-i * i / (2 * sigma * sigma) for i in range(2 * radius + 1))
     gaussian = np.array([float(Decimal(exponent).exp()) for exponent in exponents]) / (sqrt(2 * pi) * sigma)
-    return cast(list[float], (gaussian / gaussian.sum()).tolist())
+    weights_T: Float64Array = gaussian / gaussian.sum()
+    return weights_T
 
 
-def _merged(shifts: list[Shift], weights: list[float]) -> tuple[list[Shift], list[float]]:
-    weight_by_shift: dict[Shift, float] = {}
-    for shift, weight in zip(shifts, weights, strict=True):
-        weight_by_shift[shift] = weight_by_shift.get(shift, 0.0) + weight
-    return list(weight_by_shift), list(weight_by_shift.values())
+def _merged(rows_T: Int64Array, columns_T: Int64Array, weights_T: FloatArray) -> tuple[Int64Array, Int64Array, Any]:
+    """Each shift once, with the sum of its weights; equal ones stand side by side."""
+    other_T = (rows_T[1:] != rows_T[:-1]) | (columns_T[1:] != columns_T[:-1])
+    firsts = np.append(0, np.flatnonzero(other_T) + 1)
+    return rows_T[firsts], columns_T[firsts], np.add.reduceat(weights_T, firsts)
 
 
-def _in_fours(shifts: list[Shift], weights: list[float]) -> Terms:
-    missing = -len(shifts) % 4
-    rows, columns = zip(*shifts, *[shifts[-1]] * missing, strict=True)
-    weights_T = np.array([*weights, *[0.0] * missing], np.float32)
-    return Terms(np.array(rows, np.int64), np.array(columns, np.int64), weights_T)
+def _in_fours(rows_T: Int64Array, columns_T: Int64Array, weights_T: FloatArray) -> Terms:
+    count = len(rows_T)
+    padded_T = np.minimum(np.arange(-(-count // 4) * 4), count - 1)
+    weights_4T = np.zeros(len(padded_T), np.float32)
+    weights_4T[:count] = weights_T
+    return Terms(rows_T[padded_T], columns_T[padded_T], weights_4T)
 
 
 def blur(picture: Picture, along: Taps, before_floor: float) -> UInt8Image:

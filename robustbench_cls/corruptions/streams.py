@@ -78,8 +78,8 @@ def _mix(z: int) -> int:
 
 
 def _seed(key: Key, stream: int) -> int:
-    a, b = (int.from_bytes(half, "little") for half in (key.digest[:8], key.digest[8:]))
-    return _mix(a ^ _mix(b + stream * GAMMA))
+    words = int.from_bytes(key.digest, "little")
+    return _mix((words & _WORD) ^ _mix((words >> 64) + stream * GAMMA))
 
 
 @kernel
