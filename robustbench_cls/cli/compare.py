@@ -13,10 +13,10 @@ PATH = click.Path(path_type=Path)
 )
 @click.argument("run_a", type=PATH)
 @click.argument("run_b", type=PATH)
-@click.option("--json", "as_json", is_flag=True, help="Print all differences as JSON, each severity by itself.")
+@click.option("--json", "as_json", is_flag=True, help="Print the differences in every metric as JSON.")
 @click.option("--csv", "csv_path", type=PATH, help="Write the same into a CSV file.")
 def command(run_a: Path, run_b: Path, as_json: bool, csv_path: Path | None) -> None:
-    """Compare two models image by image: error of RUN_B less that of RUN_A, by suite and corruption."""
+    """Compare two models image by image, with 95 % intervals: RUN_B less RUN_A, by suite and corruption."""
     import json
     from dataclasses import asdict
 
@@ -24,7 +24,7 @@ def command(run_a: Path, run_b: Path, as_json: bool, csv_path: Path | None) -> N
 
     from robustbench_cls.core.files import atomic
     from robustbench_cls.evaluation.store import find_runs
-    from robustbench_cls.report.comparison import compare_runs
+    from robustbench_cls.report.comparison import compare_runs, in_words
 
     differences, notes = compare_runs(find_runs(run_a), find_runs(run_b))
     rows = [asdict(difference) for difference in differences]
@@ -34,15 +34,23 @@ def command(run_a: Path, run_b: Path, as_json: bool, csv_path: Path | None) -> N
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
-    click.echo(f"Top-1 error in percent. A: {run_a}  B: {run_b}  (B - A under 0: B is better)")
-    several = {(d.suite, d.condition) for d in differences if d.severity == 0}
+    click.echo(f"A: {run_a}  B: {run_b}")
     for suite in dict.fromkeys(d.suite for d in differences):
+        own = [d for d in differences if d.suite == suite]
         click.secho(
-            f"\n{suite:20} {'A':>7} {'B':>7} {'B - A':>7} {'only A right':>13} {'only B right':>13} {'n':>7}", bold=True
+            f"\n{suite:22} {'A':>7} {'B':>7} {'B - A':>7} {'95 % interval':>17} {'only A':>7} {'only B':>7}", bold=True
         )
-        for d in differences:
-            if d.suite == suite and (d.severity == 0 or (suite, d.condition) not in several):
-                errors = f"{d.error_a * 100:7.2f} {d.error_b * 100:7.2f} {d.difference * 100:+7.2f}"
-                click.echo(f"{d.condition:20} {errors} {d.worse:13} {d.better:13} {d.n:7}")
+        shown = [d for d in own if d.metric == "error" and not d.severity]
+        shown += [d for d in own if d.metric == "corruption_error_unnormalised"]
+        shown += [d for d in own if d.metric in ("mean_corruption_error_unnormalised", "mce")]
+        for d in shown:
+            name = "mCE" if d.metric == "mce" else d.condition
+            values = f"{d.value_a * d.scale:7.2f} {d.value_b * d.scale:7.2f} {d.difference * d.scale:+7.2f}"
+            ends = f"{d.low * d.scale:+.2f} .. {d.high * d.scale:+.2f}"
+            click.echo(f"{name:22} {values} {ends:>17} {d.only_a:7} {d.only_b:7}  {d.verdict}")
+        click.echo(f"\n{in_words(differences, suite)}")
+    click.echo(
+        "\nTop-1 error in percent, mean over severities. only A, only B: images that only that model gets right."
+    )
     for note in notes:
         click.echo(f"note: {note}")

@@ -11,6 +11,7 @@ import click
 from robustbench_cls.core.errors import UserError
 
 if TYPE_CHECKING:
+    from robustbench_cls.core.metric import Score
     from robustbench_cls.evaluation.store import StoredRun
 
 
@@ -26,12 +27,17 @@ def print_scores(runs: "Sequence[StoredRun]", *, as_json: bool) -> None:
     for run, (scores, notes) in zip(runs, scored, strict=True):
         click.secho(f"\n{run.identity.model} on {run.identity.suite}", bold=True)
         for score in headline(run, scores):
-            percent = score.value * (100 if score.unit == "fraction" else 1)
-            click.echo(f"  {all_metrics()[score.metric].title:40} {score.condition:10} {percent:7.2f} %  n={score.n}")
+            value, low, high = (number * (100 if score.unit == "fraction" else 1) for number in _ends(score))
+            title = all_metrics()[score.metric].title
+            click.echo(f"  {title:40} {score.condition:10} {value:7.2f} %  [{low:.2f}, {high:.2f}]  n={score.n}")
         for note in [*run.provenance["notes"], *notes]:
             click.echo(f"  note: {note}")
     folders = " ".join(dict.fromkeys(shlex.quote(str(run.folder.parent)) for run in runs))
     click.echo(f"\nNext: robust report {folders} --out reports/page.html")
+
+
+def _ends(score: "Score") -> tuple[float, float, float]:
+    return score.value, score.low, score.high
 
 
 def pairs(texts: "Sequence[str]") -> dict[str, str]:

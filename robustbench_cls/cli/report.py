@@ -13,9 +13,10 @@ PATH = click.Path(path_type=Path)
 )
 @click.argument("runs", nargs=-1, required=True, type=PATH)
 @click.option("--out", type=PATH, default=Path("reports/report.html"), show_default=True, help="The page; CSV beside.")
-def command(runs: tuple[Path, ...], out: Path) -> None:
+@click.option("--baseline", type=PATH, help="Runs of one model: CE and mCE against its errors, on any classes.")
+def command(runs: tuple[Path, ...], out: Path, baseline: Path | None) -> None:
     """Write one HTML page and a CSV about RUNS, folders that `robust eval` wrote. Needs no GPU and no torch."""
     from robustbench_cls.report.page import write_report
 
-    page = write_report(runs, out)
+    page = write_report(runs, out, baseline=baseline)
     click.echo(f"Page:  {page}\nTable: {page.with_suffix('.csv')}")

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from robustbench_cls.core.corruption import IMAGENET_C
 from robustbench_cls.core.errors import NotApplicable, NotAsked
 from robustbench_cls.core.kernel import Float64Array
 from robustbench_cls.core.predictions import Predictions
@@ -37,17 +38,25 @@ class Sample:
         places: which of them are looked at, C.
         counts_NR: how often each draw has each image, uint8; draw 0 has each once.
         baseline: another model's results on the same suite, which the user named to be compared with.
+        overlaps: corruptions that the recipe of one of the compared models contains.
     """
 
     predictions: Predictions
     places: tuple[int, ...]
     counts_NR: npt.NDArray[np.uint8]
     baseline: "Sample | None" = None
+    overlaps: frozenset[str] = frozenset()
     _clean: "Sample | None" = None
     _kept: dict[tuple[str, tuple[int, ...]], Float64Array] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, predictions: Predictions, resamples: int = RESAMPLES, baseline: Predictions | None = None) -> "Sample":
+    def of(
+        cls,
+        predictions: Predictions,
+        resamples: int = RESAMPLES,
+        baseline: Predictions | None = None,
+        overlaps: frozenset[str] = frozenset(),
+    ) -> "Sample":
         """All conditions, on the images as they are and on so many resamples of them."""
         clean = predictions.reference
         return cls(
@@ -55,6 +64,7 @@ class Sample:
             tuple(range(len(predictions.conditions))),
             draws(predictions.image_ids, resamples),
             cls.of(baseline, resamples) if baseline is not None else None,
+            overlaps,
             cls.of(clean, resamples) if clean is not None else None,
         )
 
@@ -88,6 +98,19 @@ class Sample:
         if lacking:
             raise NotApplicable(f"The baseline lacks {len(lacking)} of these conditions, {lacking[0]} among them.")
         return self.baseline
+
+    def held_out(self) -> "Sample":
+        """The conditions of ImageNet-C whose corruption none of the compared models' recipes contains.
+
+        Raises:
+            NotApplicable: no recipe contains any of them, so that nothing is to be held out, or all are contained.
+        """
+        if not self.overlaps & {condition.name for condition in self.conditions}:
+            raise NotAsked("No recipe contains one of these corruptions.")
+        kept = [c for c in self.conditions if c.name in IMAGENET_C and c.name not in self.overlaps]
+        if not kept:
+            raise NotApplicable("Every corruption is in one of the recipes, so there is no mean over those held out.")
+        return self.only(kept)
 
     def only(self, conditions: Sequence[Condition]) -> "Sample":
         """The same draws of fewer conditions."""

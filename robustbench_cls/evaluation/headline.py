@@ -4,6 +4,8 @@ from robustbench_cls.core.metric import Score
 from robustbench_cls.evaluation.store import StoredRun
 from robustbench_cls.metrics.scoring import score
 
+WIDE = ("mce", "relative_mce", "mean_corruption_error_unnormalised")
+
 
 def run_scores(run: StoredRun) -> tuple[list[Score], list[str]]:
     """Every score of a stored run, and in words what is missing."""
@@ -12,7 +14,7 @@ def run_scores(run: StoredRun) -> tuple[list[Score], list[str]]:
 
 def headline(run: StoredRun, scores: list[Score]) -> list[Score]:
     """Suite-wide scores and the clean accuracy where there are any, else the accuracies of each condition."""
-    wide = [s for s in scores if s.condition == "all"]
+    wide = [s for s in scores if s.metric in WIDE]
     clean = [s for s in scores if s.condition == "clean" and s.metric == "top1_accuracy"]
     if wide:
         return clean + wide

@@ -10,7 +10,7 @@ digest of its run's identity, so a file from another run is refused. Reading nee
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -104,15 +104,19 @@ class StoredRun:
             raise UserError(f"{path} belongs to another run than {self.folder / MANIFEST}. Move it away.")
         return table
 
-    def predictions(self) -> Predictions:
+    def predictions(self, without: Collection[Condition] = ()) -> Predictions:
         """All results stored so far, those of the reference apart.
+
+        Args:
+            without: conditions that count as not measured.
 
         Raises:
             UserError: a file can't be read, is of another run or of other images, or holds what can't be.
         """
-        done = tuple(c for c in self.conditions if self.path(c).exists())
-        missing = tuple(c.stem for c in self.missing())
-        clean = self.reference if self.reference and self.path(self.reference).exists() else None
+        left_out = {*self.missing(), *without}
+        done = tuple(c for c in self.conditions if c not in left_out)
+        missing = tuple(c.stem for c in self.all_conditions if c in left_out)
+        clean = self.reference if self.reference not in left_out else None
         reference = self._predictions((clean,), None, ()) if clean else None
         return self._predictions(done, reference, missing)
 

@@ -10,6 +10,7 @@ from robustbench_cls.core.kernel import Float64Array
 from robustbench_cls.core.metric import Metric, Score
 from robustbench_cls.core.predictions import Predictions
 from robustbench_cls.core.sample import Sample
+from robustbench_cls.core.suite import Condition
 from robustbench_cls.metrics.interval import interval
 
 NAMED = 8
@@ -20,11 +21,17 @@ WHOLE = "all"
 
 
 class Measured(NamedTuple):
-    """A metric on all draws of one model's images."""
+    """A metric on all draws of one model's images.
+
+    Attributes:
+        condition, severity: what it goes under.
+        conditions: what it speaks of.
+    """
 
     metric: Metric
     condition: str
     severity: int
+    conditions: tuple[Condition, ...]
     values_R: Float64Array
 
 
@@ -34,20 +41,28 @@ def all_metrics() -> dict[str, Metric]:
 
 
 def score(
-    model: str, suite: str, predictions: Predictions, baseline: Predictions | None = None
+    model: str,
+    suite: str,
+    predictions: Predictions,
+    baseline: Predictions | None = None,
+    overlaps: frozenset[str] = frozenset(),
 ) -> tuple[list[Score], list[str]]:
     """Every metric that applies, with its 95 % interval, and in words why the others do not.
 
     Scores of a whole suite carry the condition `all`, those of a severity too, those of a group its name; all
     but those of a condition or a severity have severity 0. What is not complete gets no suite or corruption
     score, and the notes say what is missing.
+
+    Args:
+        baseline: another model's results on the same suite, for CE against it.
+        overlaps: corruptions that a recipe of the models to be compared contains, for means over the others.
     """
-    sample = Sample.of(predictions, baseline=baseline)
+    sample = Sample.of(predictions, baseline=baseline, overlaps=overlaps)
     found, reasons = measure(sample)
     n = len(predictions.image_ids)
     clean = len(predictions.reference.image_ids) if predictions.reference else 0
     scores = []
-    for metric, condition, severity, values_R in found:
+    for metric, condition, severity, _, values_R in found:
         images = clean if _is_clean(predictions, condition, severity) else n
         low, high = interval(values_R, metric.unit, images)
         value = float(values_R[0])
@@ -66,7 +81,7 @@ def measure(sample: Sample) -> tuple[list[Measured], list[str]]:
     for metric in all_metrics().values():
         for condition, severity, part in _parts(metric, sample):
             try:
-                found.append(Measured(metric, condition, severity, metric.compute(part)))
+                found.append(Measured(metric, condition, severity, part.conditions, metric.compute(part)))
             except NotAsked:
                 continue
             except NotApplicable as reason:

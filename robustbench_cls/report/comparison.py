@@ -1,39 +1,59 @@
 """Two models on the same images: differences paired by image, from stored predictions alone."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.predictions import Predictions
+from robustbench_cls.core.sample import Sample
 from robustbench_cls.core.suite import Condition
 from robustbench_cls.evaluation.store import StoredRun
+from robustbench_cls.metrics.interval import spread
+from robustbench_cls.metrics.scoring import Measured, all_metrics, measure
+from robustbench_cls.metrics.significance import ALPHA, holm, mcnemar, resampled
 from robustbench_cls.report.labels import comparable, short, word
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Top-1 errors of two runs on the same images, as fractions.
+    """One metric of two runs on the same images.
 
     Attributes:
-        condition: a condition's name; `all` is the mean over all corrupted ones.
-        severity: 0 is the mean over all severities, or a condition without any.
+        condition, severity: as in `Score`.
         n: images in each condition.
-        worse: images that only the first answers rightly, summed over the conditions.
-        better: images that only the second answers rightly.
-        difference: second less first; under 0 the second is the better one.
+        difference: the second less the first, with its 95 % interval `low` to `high`, images drawn anew for both alike.
+        p: of no difference: McNemar's exact test for the error in one condition, else from the resamples.
+        p_holm: the same, corrected for the number of rows of this metric in this suite.
+        only_a, only_b: images that only the first, only the second, answers rightly, summed over the conditions.
     """
 
     suite: str
+    metric: str
     condition: str
     severity: int
     n: int
-    error_a: float
-    error_b: float
+    unit: str
+    value_a: float
+    value_b: float
     difference: float
-    worse: int
-    better: int
+    low: float
+    high: float
+    p: float
+    p_holm: float
+    only_a: int
+    only_b: int
+
+    @property
+    def scale(self) -> float:
+        """What turns the values into what is printed: fractions become percent."""
+        return 100.0 if self.unit in ("fraction", "difference") else 1.0
+
+    @property
+    def verdict(self) -> str:
+        """`B better`, `A better` or `within noise`, after Holm's correction."""
+        if self.p_holm >= ALPHA:
+            return "within noise"
+        return "B better" if (self.difference > 0) == all_metrics()[self.metric].higher_is_better else "A better"
 
 
 def compare_runs(runs_a: Sequence[StoredRun], runs_b: Sequence[StoredRun]) -> tuple[list[Difference], list[str]]:
@@ -52,10 +72,11 @@ def compare_runs(runs_a: Sequence[StoredRun], runs_b: Sequence[StoredRun]) -> tu
     for a, b in both:
         _require_comparable(a, b)
         notes += [f"{a.identity.suite}: {text}" for text in _unlike(a, b)]
-        shown = [c for c in a.all_conditions if a.path(c).exists() and b.path(c).exists()]
-        if len(shown) < len(a.all_conditions):
-            notes.append(f"{a.identity.suite}: {len(shown)} of {len(a.all_conditions)} conditions are in both")
-        differences += _of_suite(a, b, shown)
+        both_have = {c for c in a.all_conditions if a.path(c).exists() and b.path(c).exists()}
+        if len(both_have) < len(a.all_conditions):
+            notes.append(f"{a.identity.suite}: {len(both_have)} of {len(a.all_conditions)} conditions are in both")
+        if both_have:
+            differences += _of_suite(a, b, [c for c in a.all_conditions if c not in both_have])
     return differences, notes
 
 
@@ -93,32 +114,86 @@ def _unlike(a: StoredRun, b: StoredRun) -> list[str]:
     ]
 
 
-def _of_suite(a: StoredRun, b: StoredRun, conditions: Sequence[Condition]) -> Iterator[Difference]:
-    right = {condition: _right(a, b, condition) for condition in conditions}
-    suite = a.identity.suite
-    corrupted = [condition for condition in conditions if condition.severity]
-    for name in dict.fromkeys(condition.name for condition in conditions):
-        own = [condition for condition in conditions if condition.name == name]
-        if len(own) > 1:
-            yield _difference(suite, name, 0, [right[condition] for condition in own])
-        for condition in own:
-            yield _difference(suite, name, condition.severity, [right[condition]])
-    if len({condition.name for condition in corrupted}) > 1:
-        yield _difference(suite, "all", 0, [right[condition] for condition in corrupted])
+def _of_suite(a: StoredRun, b: StoredRun, without: Sequence[Condition]) -> list[Difference]:
+    first, second = (Sample.of(run.predictions(without)) for run in (a, b))
+    _require_same_images(a, b, first.predictions, second.predictions)
+    others = {(m.metric.name, m.condition, m.severity): m for m in measure(second)[0]}
+    pairs = [(m, others[key]) for m in measure(first)[0] if (key := (m.metric.name, m.condition, m.severity)) in others]
+    found = [_difference(a.identity.suite, m, other, first, second) for m, other in pairs]
+    corrected: dict[int, float] = {}
+    for name in {d.metric for d in found}:
+        rows = [row for row, d in enumerate(found) if d.metric == name]
+        corrected |= dict(zip(rows, holm([found[row].p for row in rows]), strict=True))
+    return [replace(d, p_holm=corrected[row]) for row, d in enumerate(found)]
 
 
-def _right(a: StoredRun, b: StoredRun, condition: Condition) -> npt.NDArray[np.bool_]:
-    """Whether the first and the second run are right, 2N."""
-    first, second = a.read(condition), b.read(condition)
-    if list(first["image_id"]) != list(second["image_id"]) or list(first["label"]) != list(second["label"]):
-        raise UserError(
-            f"{a.path(condition)} and {b.path(condition)} are about other images, or classes stand in another order. "
-            "Measure both models on the same data."
-        )
-    return np.array([first["correct"], second["correct"]], dtype=bool)
+def _require_same_images(a: StoredRun, b: StoredRun, first: Predictions, second: Predictions) -> None:
+    pairs = [(first, second)]
+    if first.reference and second.reference:
+        pairs.append((first.reference, second.reference))
+    for mine, theirs in pairs:
+        if mine.image_ids != theirs.image_ids or (mine.columns["label"] != theirs.columns["label"]).any():
+            raise UserError(
+                f"{a.folder} and {b.folder} are about other images, or classes stand in another order. "
+                "Measure both models on the same data."
+            )
 
 
-def _difference(suite: str, name: str, severity: int, right: Sequence[npt.NDArray[np.bool_]]) -> Difference:
-    wrong_a, wrong_b = (float(np.mean([1 - pair[i].mean() for pair in right])) for i in (0, 1))
-    worse, better = (int(sum((pair[i] & ~pair[1 - i]).sum() for pair in right)) for i in (0, 1))
-    return Difference(suite, name, severity, right[0].shape[1], wrong_a, wrong_b, wrong_b - wrong_a, worse, better)
+def _difference(suite: str, a: Measured, b: Measured, first: Sample, second: Sample) -> Difference:
+    differences_R = b.values_R - a.values_R
+    low, high = spread(differences_R)
+    clean = first.predictions.reference is not None and a.conditions == first.predictions.reference.conditions
+    mine, theirs = (sample.clean if clean else sample for sample in (first, second))
+    right_a, right_b = (sample.only(a.conditions).column("correct") for sample in (mine, theirs))
+    only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
+    exact = a.metric.name == "error"
+    p = mcnemar(only_a, only_b) if exact else resampled(differences_R)
+    return Difference(
+        suite,
+        a.metric.name,
+        a.condition,
+        a.severity,
+        right_a.shape[1],
+        a.metric.unit,
+        float(a.values_R[0]),
+        float(b.values_R[0]),
+        float(differences_R[0]),
+        low,
+        high,
+        p,
+        p,
+        only_a,
+        only_b,
+    )
+
+
+LEADING = ("mce", "mean_corruption_error_unnormalised", "error")
+"""What the sentence about a suite is about: the first that there is."""
+
+NAMED = 5
+"""Corruptions that the sentence names before it only counts them."""
+
+
+def in_words(differences: Sequence[Difference], suite: str) -> str:
+    """The comparison on a suite in sentences that a reader can quote; A is the first model, B the second."""
+    own = [d for d in differences if d.suite == suite]
+    lead = min((d for d in own if d.metric in LEADING), key=lambda d: LEADING.index(d.metric))
+    title = all_metrics()[lead.metric].title
+    points = " points" if lead.unit == "percent" else " percentage points"
+    low, high = sorted((lead.low * lead.scale, lead.high * lead.scale))
+    side = "higher" if lead.difference > 0 else "lower"
+    noise = "contains 0, so this is within noise" if low <= 0 <= high else "does not contain 0, so this is beyond noise"
+    text = (
+        f"On {suite}, B's {title} is {abs(lead.difference) * lead.scale:.2f}{points} {side} than A's "
+        f"(95 % interval of the difference {low:+.2f} to {high:+.2f}, n = {lead.n:,} images in each condition). "
+        f"The interval {noise}."
+    )
+    rows = [d for d in own if d.metric == "corruption_error_unnormalised"]
+    if len(rows) < 2:
+        return text
+    parts = []
+    for verdict in ("B better", "A better", "within noise"):
+        names = [d.condition for d in rows if d.verdict == verdict]
+        listed = f" ({', '.join(names)})" if 0 < len(names) <= NAMED else ""
+        parts.append(f"{verdict} on {len(names)}{listed}")
+    return f"{text} By corruption, after Holm's correction for {len(rows)} comparisons: {', '.join(parts)}."

@@ -13,8 +13,8 @@ from robustbench_cls.core.files import atomic
 from robustbench_cls.core.metric import Score
 from robustbench_cls.evaluation.store import StoredRun, find_runs
 from robustbench_cls.metrics.scoring import score
-from robustbench_cls.report import headline
-from robustbench_cls.report.labels import LabelledRun, label_runs
+from robustbench_cls.report import headline, values
+from robustbench_cls.report.labels import LabelledRun, comparable, label_runs
 from robustbench_cls.report.section import ReportData, Section
 from robustbench_cls.report.template import fill
 
@@ -28,12 +28,15 @@ class Part:
     html: Markup
 
 
-def write_report(runs: str | Path | Sequence[str | Path], out: str | Path) -> Path:
+def write_report(
+    runs: str | Path | Sequence[str | Path], out: str | Path, *, baseline: str | Path | None = None
+) -> Path:
     """Write the page of these runs to `out`, and all scores to the `.csv` of the same name beside it.
 
     Args:
         runs: one or several folders that hold stored runs, at any depth; a run met twice counts once.
         out: ends in `.html`; both files are whole or absent, and the same runs give the same bytes.
+        baseline: a folder with the runs of one model, by whose errors CE and mCE are measured beside AlexNet's.
 
     Returns:
         `out`.
@@ -45,7 +48,7 @@ def write_report(runs: str | Path | Sequence[str | Path], out: str | Path) -> Pa
     out = Path(out)
     if out.suffix.lower() not in (".html", ".htm") or out.is_dir():
         raise UserError(f"The report is one HTML file with its table beside it; expected a name in .html, got {out}.")
-    data = collect(folders)
+    data = collect(folders, Path(baseline) if baseline is not None else None)
     page = render_page(data)
     with atomic(out.with_suffix(".csv")) as temporary:
         data.scores.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
@@ -54,11 +57,11 @@ def write_report(runs: str | Path | Sequence[str | Path], out: str | Path) -> Pa
     return out
 
 
-def collect(paths: Sequence[Path]) -> ReportData:
+def collect(paths: Sequence[Path], baseline: Path | None = None) -> ReportData:
     """The runs below these folders with their scores, read one run at a time.
 
     Raises:
-        UserError: there are none, or one can't be read.
+        UserError: there are none, one can't be read, or the baseline shares no suite with them.
     """
     if not paths:
         raise UserError("No results named: give the folders that `robust eval --out` wrote.")
@@ -66,8 +69,17 @@ def collect(paths: Sequence[Path]) -> ReportData:
     scores: list[Score] = []
     notes: list[str] = []
     entries = label_runs(runs)
+    against = _baselines(runs, baseline) if baseline is not None else {}
     for entry in entries:
-        found, reasons = score(entry.model, entry.suite, entry.run.predictions())
+        rivals = [values.overlaps(other) for other in entries if other.suite == entry.suite]
+        of_baseline = against.get(entry.run.identity.digest())
+        found, reasons = score(
+            entry.model,
+            entry.suite,
+            entry.run.predictions(),
+            of_baseline.predictions() if of_baseline else None,
+            frozenset().union(*rivals),
+        )
         scores += found
         notes += reasons
     columns = [field.name for field in fields(Score)]
@@ -94,6 +106,15 @@ def _unique(runs: Iterable[StoredRun]) -> list[StoredRun]:
         if digest not in kept or len(run.missing()) < len(kept[digest].missing()):
             kept[digest] = run
     return list(kept.values())
+
+
+def _baselines(runs: Sequence[StoredRun], path: Path) -> dict[str, StoredRun]:
+    """By the digest of a run, the baseline's that was measured alike."""
+    known = find_runs(path)
+    found = {run.identity.digest(): other for run in runs for other in known if comparable(run) == comparable(other)}
+    if not found:
+        raise UserError(f"The baseline {path} was measured on no suite in the same way as these runs.")
+    return found
 
 
 def _in_order(runs: Sequence[StoredRun]) -> tuple[StoredRun, ...]:

@@ -19,6 +19,9 @@ ABSENT = "\N{EN DASH}"
 OVERLAP = "†"
 PARTIAL = "‡"
 
+PERCENT = ("fraction", "difference")
+"""Units that are shown in percent."""
+
 _KNOWN = {name for members in GROUPS.values() for name in members} | set(EXTRA)
 
 
@@ -28,6 +31,7 @@ class Cell:
 
     Attributes:
         n: images in each condition it is computed from; 0 where there is no number.
+        interval: its 95 % interval.
         marks: daggers that the table's legend explains.
     """
 
@@ -35,6 +39,7 @@ class Cell:
     n: int = 0
     best: bool = False
     marks: str = ""
+    interval: str = ""
 
 
 def score_table(scores: "pd.DataFrame") -> ScoreTable:
@@ -51,13 +56,19 @@ def find(table: ScoreTable, entry: LabelledRun, metric: str, condition: str, sev
 
 def shown_value(score: Score) -> float:
     """The value as a reader sees it: in percent, rounded to one decimal."""
-    return round(score.value * (100.0 if score.unit == "fraction" else 1.0), 1)
+    return round(score.value * (100.0 if score.unit in PERCENT else 1.0), 1)
 
 
 def number(value: float, *, signed: bool = False) -> str:
     """One decimal, with a true minus sign and no negative zero."""
     text = f"{round(value, 1) + 0.0:{'+' if signed and round(value, 1) else ''}.1f}"
     return text.replace("-", "\N{MINUS SIGN}")
+
+
+def interval(score: Score) -> str:
+    """`65.1 to 68.4`, in the unit of the number it belongs to."""
+    scale = 100.0 if score.unit in PERCENT else 1.0
+    return f"{number(score.low * scale)} to {number(score.high * scale)}"
 
 
 def cells(found: Sequence[Sequence[Score]], marks: Sequence[str], *, higher_is_better: bool) -> list[Cell]:
@@ -68,7 +79,13 @@ def cells(found: Sequence[Sequence[Score]], marks: Sequence[str], *, higher_is_b
     rivals = [shown_value(s) for scores, mark in zip(found, marks, strict=True) for s in scores if PARTIAL not in mark]
     best = [(max if higher_is_better else min)(rivals)] if len(rivals) > 1 else []
     return [
-        Cell(number(shown_value(scores[0])), scores[0].n, PARTIAL not in mark and shown_value(scores[0]) in best, mark)
+        Cell(
+            number(shown_value(scores[0])),
+            scores[0].n,
+            PARTIAL not in mark and shown_value(scores[0]) in best,
+            mark,
+            interval(scores[0]),
+        )
         if scores
         else Cell(marks=mark)
         for scores, mark in zip(found, marks, strict=True)

@@ -67,7 +67,7 @@ def answers(model: str, suite: str, condition: Condition, accuracy: float, image
     draw = Key.of(model, suite, condition.stem).generator()
     correct = draw.random(images) < accuracy
     head = correct & (draw.random(images) < (0.6 if suite == "imagenet-a" else 1.1))
-    labels = draw.integers(0, 1000, images)
+    labels = Key.of("labels", suite).generator().integers(0, 1000, images)
     wrong = (labels + 1) % 1000
     return pd.DataFrame(
         {

@@ -1,15 +1,19 @@
 """Error of each corruption, and CE where AlexNet's errors compare."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from robustbench_cls.core.corruption import EXTRA
-from robustbench_cls.core.metric import Score
 from robustbench_cls.report import values
-from robustbench_cls.report.labels import Column, LabelledRun, columns
+from robustbench_cls.report.labels import Column, columns
 from robustbench_cls.report.section import ReportData, Section
 from robustbench_cls.report.template import fill
 from robustbench_cls.report.values import OVERLAP, PARTIAL, Cell, ScoreTable
+
+OF_ONE = ("corruption_error_unnormalised", "ce")
+OF_ALL = ("mean_corruption_error_unnormalised", "mce")
+OF_HELD_OUT = ("held_out_error", "held_out_mce")
+"""The metrics of a row's two numbers."""
 
 
 @dataclass(frozen=True)
@@ -40,20 +44,6 @@ class Table:
         return sorted({cell.n for cell in cells if cell.n})
 
 
-def mean_error(entry: LabelledRun, name: str, table: ScoreTable) -> list[Score]:
-    """The error of a corruption, averaged over the severities that were measured."""
-    severities = [c.severity for c in entry.run.conditions if c.name == name]
-    return mean([score for s in severities for score in values.find(table, entry, "error", name, s)])
-
-
-def mean(scores: Sequence[Score]) -> list[Score]:
-    """One score with the mean of several, or none."""
-    if not scores:
-        return []
-    average = sum(score.value for score in scores) / len(scores)
-    return [replace(scores[0], severity=0, value=average, n=min(score.n for score in scores))]
-
-
 def build(column: Column, table: ScoreTable) -> Table:
     """All rows of a suite's table."""
     names = list(dict.fromkeys(condition.name for condition in column.corrupted))
@@ -62,12 +52,13 @@ def build(column: Column, table: ScoreTable) -> Table:
     held_out = [name for name in counted if name not in contained]
     overlapping = sorted(contained & set(names))
     groups = {
-        group: [_row(name.replace("_", " "), [name], column, table) for name in members]
+        group: [_row(name.replace("_", " "), OF_ONE, name, [name], column, table) for name in members]
         for group, members in values.by_group(names).items()
     }
-    means = [_row(f"Mean of {len(counted)}", counted, column, table)] if counted else []
+    whole = values.WHOLE_SUITE
+    means = [_row(f"Mean of {len(counted)}", OF_ALL, whole, counted, column, table)] if counted else []
     if overlapping and held_out:
-        means.append(_row(f"Mean of {len(held_out)} held out", held_out, column, table))
+        means.append(_row(f"Mean of {len(held_out)} held out", OF_HELD_OUT, whole, held_out, column, table))
     rows = [row for rows in groups.values() for row in rows] + means
     return Table(
         column,
@@ -80,24 +71,21 @@ def build(column: Column, table: ScoreTable) -> Table:
     )
 
 
-def _row(title: str, names: Sequence[str], column: Column, table: ScoreTable) -> Row:
-    def errors(entry: LabelledRun) -> list[Score]:
-        return mean([score for name in names for score in mean_error(entry, name, table)])
-
-    def ces(entry: LabelledRun) -> list[Score]:
-        found = [score for name in names for score in values.find(table, entry, "ce", name)]
-        return mean(found) if len(found) == len(names) else []
-
-    return Row(title, _cells(errors, names, column), _cells(ces, names, column))
+def _row(
+    title: str, metrics: tuple[str, str], condition: str, names: Sequence[str], column: Column, table: ScoreTable
+) -> Row:
+    error, ce = (_cells(metric, condition, names, column, table) for metric in metrics)
+    return Row(title, error, ce)
 
 
-def _cells(of: Callable[[LabelledRun], list[Score]], names: Sequence[str], column: Column) -> list[Cell]:
+def _cells(metric: str, condition: str, names: Sequence[str], column: Column, table: ScoreTable) -> list[Cell]:
     marks = []
     for entry in column.runs:
         partial = any(condition.name in names for condition in entry.run.missing())
         overlapping = values.overlaps(entry) & set(names)
         marks.append((OVERLAP if overlapping else "") + (PARTIAL if partial else ""))
-    return values.cells([of(entry) for entry in column.runs], marks, higher_is_better=False)
+    found = [values.find(table, entry, metric, condition) for entry in column.runs]
+    return values.cells(found, marks, higher_is_better=False)
 
 
 def render(data: ReportData) -> str:

@@ -11,7 +11,7 @@ from robustbench_cls.report.section import ReportData, Section
 from robustbench_cls.report.template import fill
 from robustbench_cls.report.values import OVERLAP, PARTIAL, Cell, ScoreTable
 
-FIRST = ("mce", "relative_mce", "mean_corruption_error_unnormalised")
+FIRST = ("mce", "relative_mce", "mean_corruption_error_unnormalised", "held_out_mce", "held_out_error")
 """Whole-suite metrics in the order of the literature; others follow by name."""
 
 BASELINE = ("mce", "relative_mce")
@@ -51,7 +51,7 @@ def measures(column: Column, table: ScoreTable) -> tuple[Measure, ...]:
     """What the table shows of a suite: its whole-suite metrics, its clean conditions and the reference."""
     known = all_metrics()
     ranked = sorted(known, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name))
-    present = {key[4] for key in table if key[1] == column.label and key[2] == values.WHOLE_SUITE}
+    present = {key[4] for key in table if key[1:4] == (column.label, values.WHOLE_SUITE, 0)}
     found = [Measure(known[name].title, known[name], values.WHOLE_SUITE) for name in ranked if name in present]
     plain = [condition for condition in column.conditions if not condition.severity]
     for condition in plain:
@@ -132,7 +132,6 @@ def render(data: ReportData) -> str:
         partial=[note for b in blocks for note in partial_notes(b.column)],
         overlap=OVERLAP in marks,
         smallest=min(counts, default=0),
-        noise=values.number(100.0 * 1.96 * (0.25 / min(counts, default=1)) ** 0.5),
         split=[b.column for b in blocks if b.column.apart],
     )
 
