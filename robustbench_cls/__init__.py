@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from robustbench_cls.evaluation.evaluate import evaluate as evaluate
     from robustbench_cls.metrics.alexnet import corruption_errors as corruption_errors
     from robustbench_cls.metrics.alexnet import mean_corruption_error as mean_corruption_error
+    from robustbench_cls.metrics.shape_bias import shape_bias as shape_bias
     from robustbench_cls.models.load import load_classifier as load_classifier
     from robustbench_cls.report.page import write_report as write_report
     from robustbench_cls.training.train import TrainingOptions as TrainingOptions
@@ -22,6 +23,7 @@ _HOMES = {
     "evaluate": "evaluation.evaluate",
     "load_classifier": "models.load",
     "mean_corruption_error": "metrics.alexnet",
+    "shape_bias": "metrics.shape_bias",
     "train": "training.train",
     "write_report": "report.page",
 }
@@ -34,6 +36,7 @@ __all__ = [
     "evaluate",
     "load_classifier",
     "mean_corruption_error",
+    "shape_bias",
     "train",
     "write_report",
 ]

@@ -1,0 +1,46 @@
+"""Effective robustness: accuracy under a shift beyond what the accuracy without it predicts.
+
+Accuracies of many models lie near a line, if both are drawn on the logit scale; the distance from that line, in
+accuracy, is what a model has beyond being accurate. The line is fitted here to the models that are compared, which
+are fewer than the source's two hundred: it says how they differ from each other.
+
+Source: Taori et al. 2020, arXiv:2007.00644.
+"""
+
+import numpy as np
+
+from robustbench_cls.core.errors import NotApplicable
+from robustbench_cls.core.kernel import Float64Array
+
+LEAST = 3
+"""Models below which a line fits whatever it is."""
+
+
+def effective_robustness(clean_MR: Float64Array, shifted_MR: Float64Array) -> Float64Array:
+    """Accuracy under the shift, less that which the line through all models gives for the clean accuracy; MR.
+
+    Args:
+        clean_MR: top-1 accuracies, 0..1, of M models on R draws of images; fitted anew on each draw.
+        shifted_MR: the same under the shift.
+
+    Raises:
+        NotApplicable: under three models, all of one clean accuracy, or an accuracy of 0 or 1, which has no logit.
+    """
+    if len(clean_MR) < LEAST:
+        raise NotApplicable(f"Effective robustness needs {LEAST} models or more to fit a line to; got {len(clean_MR)}.")
+    if min(clean_MR.min(), shifted_MR.min()) <= 0 or max(clean_MR.max(), shifted_MR.max()) >= 1:
+        raise NotApplicable("Effective robustness needs accuracies between 0 and 1: at the ends they have no logit.")
+    x_MR, y_MR = _logit(clean_MR), _logit(shifted_MR)
+    spread_MR = x_MR - x_MR.mean(axis=0)
+    variance_R = (spread_MR**2).sum(axis=0)
+    if not (variance_R > 0).all():
+        raise NotApplicable("Effective robustness needs models of unlike clean accuracy to fit a line to.")
+    slope_R = (spread_MR * y_MR).sum(axis=0) / variance_R
+    line_MR = y_MR.mean(axis=0) + slope_R * spread_MR
+    beyond_MR: Float64Array = shifted_MR - 1 / (1 + np.exp(-line_MR))
+    return beyond_MR
+
+
+def _logit(values: Float64Array) -> Float64Array:
+    logits: Float64Array = np.log(values / (1 - values))
+    return logits

@@ -1,0 +1,144 @@
+"""Intervals hold what they promise, shown by simulation."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from drawn_predictions import ALL_75, CLEAN, answered, drawn
+
+from robustbench_cls.core.predictions import Predictions
+from robustbench_cls.core.sample import Sample, draws
+from robustbench_cls.core.suite import Condition
+from robustbench_cls.metrics.alexnet import ERRORS
+from robustbench_cls.metrics.interval import interval, spread, wilson
+from robustbench_cls.metrics.scoring import all_metrics, score
+
+METRICS = all_metrics()
+TRIALS = 1000
+IMAGES = 250
+RESAMPLES = 400
+FEW = ALL_75[:10]
+
+
+def images(rng: np.random.Generator, conditions: tuple[Condition, ...], harder: float = 0.0) -> Predictions:
+    """Answers to images of unlike difficulty, which conditions share: so errors go together, as in life."""
+    difficulty_N = rng.normal(size=IMAGES)
+    hardness_C = np.array([ERRORS[c.name][c.severity - 1] for c in conditions]) * 3 - 2 + harder
+    wrong_CN = rng.normal(size=(len(conditions), IMAGES)) < hardness_C[:, None] + difficulty_N
+    return answered(~wrong_CN, conditions, int(rng.integers(1 << 30)))
+
+
+def covered(truth: float, of_trial: Callable[[np.random.Generator], tuple[float, float]]) -> float:
+    ends = [of_trial(np.random.default_rng(trial)) for trial in range(TRIALS)]
+    return float(np.mean([low <= truth <= high for low, high in ends]))
+
+
+def true_errors(conditions: tuple[Condition, ...], harder: float = 0.0) -> np.ndarray:
+    """The chance of a wrong answer: the sum of two normal numbers stands below a threshold."""
+    from statistics import NormalDist
+
+    hardness = [ERRORS[c.name][c.severity - 1] * 3 - 2 + harder for c in conditions]
+    return np.array([NormalDist(0, 2**0.5).cdf(h) for h in hardness])
+
+
+@pytest.mark.parametrize("name", ["error", "mean_corruption_error_unnormalised"])
+def test_95_percent_intervals_of_errors_cover_the_truth_that_often(name: str) -> None:
+    conditions = FEW[:1] if name == "error" else FEW
+
+    def trial(rng: np.random.Generator) -> tuple[float, float]:
+        values_R = METRICS[name].compute(Sample.of(images(rng, conditions), RESAMPLES))
+        return interval(values_R, "fraction", IMAGES)
+
+    assert 0.93 <= covered(float(true_errors(conditions).mean()), trial) <= 0.97
+
+
+@pytest.mark.slow
+def test_95_percent_intervals_of_mce_and_of_its_difference_cover_the_truth_that_often() -> None:
+    def mce(errors_C: np.ndarray) -> float:
+        sums = errors_C.reshape(15, 5).sum(axis=1)
+        return 100 * float(np.mean([s / sum(ERRORS[c.name]) for s, c in zip(sums, ALL_75[::5], strict=True)]))
+
+    def trial(rng: np.random.Generator) -> tuple[float, float]:
+        return spread(METRICS["mce"].compute(Sample.of(images(rng, ALL_75), RESAMPLES)))
+
+    assert 0.93 <= covered(mce(true_errors(ALL_75)), trial) <= 0.97
+
+    def difference(rng: np.random.Generator) -> tuple[float, float]:
+        seed = int(rng.integers(1 << 30))
+        a, b = (images(np.random.default_rng(seed), ALL_75, harder) for harder in (0.0, 0.3))  # the same images
+        first, second = (METRICS["mce"].compute(Sample.of(p, RESAMPLES)) for p in (a, b))
+        assert np.std(second - first) < 0.5 * np.std(first)  # pairing pays
+        return spread(second - first)
+
+    truth = mce(true_errors(ALL_75, 0.3)) - mce(true_errors(ALL_75))
+    assert 0.93 <= covered(truth, difference) <= 0.97
+
+
+def calibrated(rng: np.random.Generator, count: int, gap: float) -> Predictions:
+    """One condition of a model whose confidence lies `gap` over its accuracy."""
+    confidence_N = rng.beta(4, 1.5, count).astype(np.float32)
+    correct_N = rng.random(count) < np.clip(confidence_N - gap, 0, 1)
+    columns = {"confidence": confidence_N[None], "correct": correct_N[None]}
+    return Predictions((CLEAN,), tuple(map(str, range(count))), columns, True)
+
+
+@pytest.mark.parametrize(("name", "least"), [("aurra", 0.93), ("ece", 0.8), ("adaptive_ece", 0.8)])
+def test_intervals_of_what_ranks_images(name: str, least: float) -> None:
+    """Calibration errors are biased, and their intervals cover less than 95 %: the docstring of `interval` says so."""
+    metric = METRICS[name]
+    truth = float(metric.compute(Sample.of(calibrated(np.random.default_rng(0), 1_000_000, 0.1), 0))[0])
+
+    def trial(rng: np.random.Generator) -> tuple[float, float]:
+        return interval(metric.compute(Sample.of(calibrated(rng, 600, 0.1), RESAMPLES)), "fraction", 600)
+
+    assert least <= covered(truth, trial) <= 0.97
+
+
+def test_draws_are_of_whole_images_and_the_same_for_the_same_images() -> None:
+    ids = tuple(map(str, range(500)))
+    counts_NR = draws(ids, 300)
+    assert counts_NR.shape == (500, 301) and (counts_NR[:, 0] == 1).all()
+    assert (counts_NR.sum(axis=0, dtype=int) == 500).all()
+    assert np.var(counts_NR[:, 1:]) == pytest.approx(1, abs=0.02)  # of a Poisson number, nearly
+    draws.cache_clear()
+    assert (draws(ids, 300) == counts_NR).all()
+    assert (draws(ids, 100) == counts_NR[:, :101]).mean() > 0.99  # more resamples go on where fewer stop
+    assert (draws(ids[::-1], 300) != counts_NR).any()
+
+
+def test_the_interval_of_an_accuracy_is_the_binomial_one() -> None:
+    scores, _ = score("m", "imagenet", drawn(0.7, [CLEAN], images=2000))
+    (accuracy,) = [s for s in scores if s.metric == "top1_accuracy" and s.n == 2000 and s.condition == "clean"][:1]
+    width = 2 * 1.96 * (accuracy.value * (1 - accuracy.value) / 2000) ** 0.5
+    assert accuracy.high - accuracy.low == pytest.approx(width, rel=0.08)
+
+
+def test_fewer_images_wider_interval() -> None:
+    few, many = (score("m", "c", drawn(0.5, images=n))[0] for n in (100, 1600))
+    width_few, width_many = (next(s.high - s.low for s in scores if s.metric == "mce") for scores in (few, many))
+    assert width_few == pytest.approx(4 * width_many, rel=0.25)
+
+
+def test_all_right_is_no_certainty() -> None:
+    whole = answered(np.ones((1, 30), bool), [CLEAN])
+    scores, _ = score("m", "imagenet", whole)
+    accuracy = next(s for s in scores if s.metric == "top1_accuracy")
+    assert (accuracy.value, accuracy.high) == (1.0, 1.0)
+    assert accuracy.low == pytest.approx(30 / (30 + 1.96**2), abs=1e-3)
+
+
+@pytest.mark.parametrize(("right", "count", "low", "high"), [(8, 10, 0.4901625, 0.9433178), (0, 20, 0.0, 0.1611252)])
+def test_wilson_against_scipy(right: int, count: int, low: float, high: float) -> None:
+    from scipy.stats import binomtest
+
+    known = binomtest(right, count).proportion_ci(method="wilson")
+    assert wilson(right / count, count) == pytest.approx((known.low, known.high), abs=1e-9)
+    assert wilson(right / count, count) == pytest.approx((low, high), abs=1e-6)
+
+
+def test_the_bias_of_a_number_moves_its_interval_down() -> None:
+    values_R = np.concatenate([[0.10], np.linspace(0.11, 0.15, 1001)])  # the resamples read 0.03 too high
+    low, high = interval(values_R, "fraction", 100)
+    assert (low + high) / 2 == pytest.approx(0.10 - 0.03)
+    assert interval(values_R - 0.1, "fraction", 100)[0] == 0.0
+    assert interval(values_R - 0.1, "difference", 100)[0] < 0

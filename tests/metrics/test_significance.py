@@ -1,0 +1,30 @@
+import numpy as np
+import pytest
+
+from robustbench_cls.metrics.significance import holm, mcnemar, resampled
+
+
+def test_mcnemar_by_hand() -> None:
+    assert mcnemar(0, 5) == pytest.approx(2 * 0.5**5)
+    assert mcnemar(3, 3) == 1.0
+    assert mcnemar(0, 0) == 1.0
+    assert mcnemar(8, 2) == mcnemar(2, 8) == pytest.approx(2 * (1 + 10 + 45) / 1024)
+
+
+def test_holm_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_holm_keeps_chance_findings_of_a_whole_table_under_5_percent() -> None:
+    rng = np.random.default_rng(0)
+    tables = [min(holm(list(rng.random(15)))) < 0.05 for _ in range(2000)]
+    assert np.mean(tables) == pytest.approx(0.05, abs=0.015)
+
+
+def test_a_difference_that_no_resample_turns_round() -> None:
+    assert resampled(np.concatenate([[0.5], np.full(1999, 0.4)])) == pytest.approx(2 / 2000)
+    assert resampled(np.zeros(2001)) == 1.0
+    turned = np.concatenate([[0.1], np.linspace(-0.1, 0.9, 1000)])
+    assert resampled(turned) == pytest.approx(0.2, abs=0.01)
