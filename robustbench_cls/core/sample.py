@@ -167,7 +167,7 @@ def draws(image_ids: tuple[str, ...], resamples: int) -> npt.NDArray[np.uint8]:
     size = len(image_ids)
     generator = np.random.Generator(np.random.PCG64(int(names_sha256(image_ids)[:16], 16)))
     counts_NR = np.ones((size, 1 + resamples), np.uint8)
-    for start in range(1, 1 + resamples, BLOCK):
+    for start in range(1, 1 + resamples, BLOCK) if size else ():
         stop = min(start + BLOCK, 1 + resamples)
         drawn = [np.bincount(generator.integers(0, size, size), minlength=size) for _ in range(start, stop)]
         counts_NR[:, start:stop] = np.array(drawn, np.uint8).T

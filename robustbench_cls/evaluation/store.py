@@ -127,12 +127,12 @@ class StoredRun:
         for condition, table in zip(conditions, tables, strict=True):
             same = table["image_id"].equals(tables[0]["image_id"]) and table["label"].equals(tables[0]["label"])
             _require_sound(self.path(condition), table, "" if same else f"other images than {self.path(conditions[0])}")
+        ids = tuple(tables[0]["image_id"].to_pylist()) if tables else ()
         columns = {
-            name: np.array([table[name].to_numpy() for table in tables], dtype).reshape(len(tables), -1)
+            name: np.array([table[name].to_numpy() for table in tables], dtype).reshape(len(tables), len(ids))
             for name, dtype in COLUMNS.items()
             if name != "image_id"
         }
-        ids = tuple(tables[0]["image_id"].to_pylist()) if tables else ()
         return Predictions(conditions, ids, columns, self.imagenet, reference, missing)
 
 

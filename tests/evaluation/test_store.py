@@ -37,7 +37,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         k: v for k, v in COLUMNS.items() if k != "image_id"
     }
     assert again.predictions().frame["severity"].tolist() == [3, 3, 3]
-    assert again.predictions().reference.empty
+    assert again.predictions().reference is None
 
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

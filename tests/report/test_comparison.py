@@ -1,5 +1,6 @@
 import json
-from dataclasses import replace
+import re
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from robustbench_cls.cli.main import robust
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.suite import Condition
 from robustbench_cls.evaluation.store import StoredRun, as_table, find_runs, open_run
-from robustbench_cls.report.comparison import compare_runs
+from robustbench_cls.metrics.significance import mcnemar
+from robustbench_cls.report.comparison import Difference, compare_runs, in_words
 
 CONDITIONS = tuple(Condition(name, severity) for name in ("fog", "snow") for severity in (1, 2))
 
@@ -55,22 +57,54 @@ def two(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "a", tmp_path / "b"
 
 
+def errors(differences: list[Difference]) -> dict[tuple[str, int], Difference]:
+    names = ("error", "corruption_error_unnormalised", "mean_corruption_error_unnormalised")
+    return {(d.condition, d.severity): d for d in differences if d.metric in names}
+
+
 def test_differences_by_hand(two: tuple[Path, Path]) -> None:
     differences, notes = compare_runs(find_runs(two[0]), find_runs(two[1]))
-    by_place = {(d.condition, d.severity): d for d in differences}
+    by_place = errors(differences)
     assert not notes
-    assert len(differences) == 1 + 2 * 3 + 1
+    assert len(by_place) == 1 + 2 * 3 + 1
     clean, fog, fog_1, everything = (by_place[p] for p in (("clean", 0), ("fog", 0), ("fog", 1), ("all", 0)))
-    assert (clean.error_a, clean.error_b, clean.difference, clean.worse, clean.better) == (0, 0.25, 0.25, 1, 0)
-    assert (fog_1.difference, fog_1.worse, fog_1.better, fog_1.n) == (-0.25, 1, 2, 4)
-    assert (fog.error_a, fog.error_b, fog.worse, fog.better) == (0.625, 0.625, 2, 2)
+    assert (clean.value_a, clean.value_b, clean.difference, clean.only_a, clean.only_b) == (0, 0.25, 0.25, 1, 0)
+    assert (fog_1.difference, fog_1.only_a, fog_1.only_b, fog_1.n) == (-0.25, 1, 2, 4)
+    assert (fog.value_a, fog.value_b, fog.only_a, fog.only_b) == (0.625, 0.625, 2, 2)
     assert everything.difference == pytest.approx((-0.25 + 0.25 + 0 - 0.5) / 4)
+    assert fog_1.p == mcnemar(1, 2) == 1.0
+    assert all(d.low <= d.difference <= d.high for d in by_place.values())
+    assert {d.verdict for d in by_place.values()} == {"within noise"}
 
 
 def test_a_run_does_not_differ_from_itself(two: tuple[Path, Path]) -> None:
     differences, notes = compare_runs(find_runs(two[0]), find_runs(two[0]))
     assert notes == ["imagenet-c: both are the same run of the same model"]
-    assert {(d.difference, d.worse, d.better) for d in differences} == {(0.0, 0, 0)}
+    assert {(d.difference, d.low, d.high, d.p, d.only_a, d.only_b) for d in differences} == {(0.0, 0, 0, 1.0, 0, 0)}
+
+
+def test_what_is_beyond_noise_and_what_is_not_in_words(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    easy, hard = (rng.random(400) < share for share in (0.8, 0.5))
+    noise = rng.permutation(easy)  # as many right, other ones
+    first = {"clean": easy, "fog-1": easy, "fog-2": easy, "snow-1": easy, "snow-2": easy}
+    stored(tmp_path / "a", {stem: list(right) for stem, right in first.items()})
+    second = {**first, "fog-1": hard, "fog-2": hard, "snow-1": noise, "snow-2": easy}
+    stored(tmp_path / "b", {stem: list(right) for stem, right in second.items()})
+    differences, _ = compare_runs(find_runs(tmp_path / "a"), find_runs(tmp_path / "b"))
+    by_place = errors(differences)
+    assert by_place["fog", 0].verdict == "A better" and by_place["fog", 0].low > 0.1
+    assert by_place["snow", 0].verdict == "within noise"
+    assert by_place["fog", 1].p == mcnemar(by_place["fog", 1].only_a, by_place["fog", 1].only_b) < 1e-6
+    assert by_place["fog", 1].p_holm > by_place["fog", 1].p
+    words = in_words(differences, "imagenet-c")
+    assert re.match(
+        r"On imagenet-c, B's Mean corruption error, unnormalised is 15\.\d\d percentage points higher than A's "
+        r"\(95 % interval of the difference \+1\d\.\d\d to \+1\d\.\d\d, n = 400 images in each condition\)\. "
+        r"The interval does not contain 0, so this is beyond noise\. By corruption, after Holm's correction for 2 "
+        r"comparisons: B better on 0, A better on 1 \(fog\), within noise on 1 \(snow\)\.$",
+        words,
+    ), words
 
 
 def test_runs_measured_in_two_ways_are_refused(tmp_path: Path, two: tuple[Path, Path]) -> None:
@@ -84,7 +118,7 @@ def test_runs_measured_in_two_ways_are_refused(tmp_path: Path, two: tuple[Path, 
 def test_the_same_model_in_another_number_type_compares(tmp_path: Path, two: tuple[Path, Path]) -> None:
     stored(tmp_path / "c", {"fog-1": [1, 1, 1, 1]}, precision="bfloat16", backend="openvino")
     differences, notes = compare_runs(find_runs(two[0]), find_runs(tmp_path / "c"))
-    assert [(d.condition, d.difference) for d in differences] == [("fog", -0.5)]
+    assert [(d.condition, d.difference) for d in differences if d.metric == "error"] == [("fog", -0.5)]
     assert notes == [
         "imagenet-c: precision float32 and bfloat16",
         "imagenet-c: backend torch and openvino",
@@ -108,17 +142,12 @@ def test_a_folder_of_several_models_is_refused(two: tuple[Path, Path], tmp_path:
 
 def test_on_the_command_line(two: tuple[Path, Path], tmp_path: Path) -> None:
     shown = CliRunner().invoke(robust, ["compare", *map(str, two), "--csv", str(tmp_path / "d.csv")]).output
-    assert "fog                    62.50   62.50   +0.00             2             2       4" in shown
-    assert len(pd.read_csv(tmp_path / "d.csv")) == 8
+    line = re.search(r"^fog +62\.50 +62\.50 +\+0\.00 +-\S+ \.\. \+\S+ +2 +2  within noise$", shown, re.M)
+    assert line, shown
+    assert "so this is within noise" in shown
+    table = pd.read_csv(tmp_path / "d.csv")
     told = json.loads(CliRunner().invoke(robust, ["compare", *map(str, two), "--json"]).output)
-    assert told[0] == {
-        "suite": "imagenet-c",
-        "condition": "clean",
-        "severity": 0,
-        "n": 4,
-        "error_a": 0.0,
-        "error_b": 0.25,
-        "difference": 0.25,
-        "worse": 1,
-        "better": 0,
-    }
+    assert len(table) == len(told) > 50
+    assert {*told[0]} == {field.name for field in fields(Difference)} == {*table}
+    (clean,) = [row for row in told if row["metric"] == "error" and row["condition"] == "clean"]
+    assert (clean["n"], clean["value_a"], clean["value_b"], clean["only_a"], clean["only_b"]) == (4, 0.0, 0.25, 1, 0)

@@ -150,12 +150,12 @@ def test_summary_never_shows_relative_mce_alone(report):
 
 @pytest.mark.parametrize(("higher", "best"), [(True, [False, True, True]), (False, [True, False, False])])
 def test_best_is_bold_and_ties_share_it(higher, best):
-    found = [[Score("m", "s", "c", 0, "x", value, "fraction", 9)] for value in (0.5, 0.70001, 0.7)]
+    found = [[Score("m", "s", "c", 0, "x", value, 0, 1, "fraction", 9)] for value in (0.5, 0.70001, 0.7)]
     assert [cell.best for cell in values.cells(found, ["", "", ""], higher_is_better=higher)] == best
 
 
 def test_partial_and_lone_numbers_are_never_best():
-    found = [[Score("m", "s", "c", 0, "x", value, "fraction", 9)] for value in (0.9, 0.5)]
+    found = [[Score("m", "s", "c", 0, "x", value, 0, 1, "fraction", 9)] for value in (0.9, 0.5)]
     assert not any(cell.best for cell in values.cells(found, [PARTIAL, ""], higher_is_better=True))
 
 
