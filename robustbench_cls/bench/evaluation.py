@@ -1,10 +1,12 @@
 """How long an evaluation takes: beside its forward pass alone, and beside the loop that it replaces."""
 
+import os
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +29,20 @@ from robustbench_cls.models.load import load_classifier
 
 
 @dataclass(frozen=True)
+class Spent:
+    """Seconds on the clock, and of all processors, which a busy machine takes away from nobody's count."""
+
+    wall: float
+    cpu: float
+
+    def __truediv__(self, other: "Spent") -> "Spent":
+        """How many times those of the other."""
+        return Spent(self.wall / other.wall, self.cpu / other.cpu)
+
+
+@dataclass(frozen=True)
 class EvaluationBenchmark:
-    """Wall seconds of the same images under the same conditions.
+    """What the same images under the same conditions take.
 
     Attributes:
         images: in each of the conditions.
@@ -47,11 +61,11 @@ class EvaluationBenchmark:
     conditions: int
     batch_size: int
     workers: int
-    forward: float
-    corruption: float
-    both: float
-    first: float
-    plain: tuple[float, float] | tuple[()]
+    forward: Spent
+    corruption: Spent
+    both: Spent
+    first: Spent
+    plain: tuple[Spent, Spent] | tuple[()]
     plain_errors: tuple[float, float, float] | tuple[()]
     machine: str
     versions: dict[str, str]
@@ -86,21 +100,24 @@ def bench_evaluation(
 ) -> EvaluationBenchmark:
     """Measure one suite on one model; with `plain_classifier`, eager float32, the plain loop as well.
 
-    The forward pass alone is timed before and after the evaluation, and its mean is taken, as machines drift.
+    The forward pass alone is timed before, between and after two evaluations, and means are taken, as machines drift.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        options = replace(options, crops=folder / "crops", workers=workers, progress=False)
+        options = replace(options, crops=folder / "crops", workers=workers, checks=False, progress=False)
         do = plan(suite, classifier, Path(options.data) if options.data else None, options.limit, options.seed)
         parts = [Rows(part, 0, len(part)) for part in do.parts]
         line = [batch for rows in parts for batch in rows.in_batches(options.batch_size)]
         _warm_up(classifier, line)
         first = _seconds(lambda: evaluate(classifier, suite, replace(options, out=folder / "first")), say, "first run")
         forward = [_seconds(lambda: _forward_alone(classifier, line), say, "forward pass alone")]
-        both = _seconds(lambda: evaluate(classifier, suite, replace(options, out=folder / "both")), say, "second run")
-        forward.append(_seconds(lambda: _forward_alone(classifier, line), say, "forward pass alone"))
+        both = []
+        for turn in ("second", "third"):
+            again = replace(options, out=folder / turn)
+            both.append(_seconds(partial(evaluate, classifier, suite, again), say, f"{turn} run"))
+            forward.append(_seconds(lambda: _forward_alone(classifier, line), say, "forward pass alone"))
         corruption = _seconds(lambda: _images_alone(line, workers), say, "images alone")
-        plain: tuple[float, float] | tuple[()] = ()
+        plain: tuple[Spent, Spent] | tuple[()] = ()
         errors: tuple[float, float, float] | tuple[()] = ()
         if plain_classifier is not None:
             plain, errors = _against(classifier, plain_classifier, suite, options, do, folder, workers, say)
@@ -112,9 +129,9 @@ def bench_evaluation(
         conditions=len(parts),
         batch_size=options.batch_size,
         workers=workers,
-        forward=statistics.mean(forward),
+        forward=_mean([_mean([forward[0], forward[2]]), forward[1]]),
         corruption=corruption,
-        both=both,
+        both=_mean(both),
         first=first,
         plain=plain,
         plain_errors=errors,
@@ -123,12 +140,22 @@ def bench_evaluation(
     )
 
 
-def _seconds(work: Callable[[], object], say: Callable[[str], object], what: str) -> float:
-    started = time.perf_counter()
+def _seconds(work: Callable[[], object], say: Callable[[str], object], what: str) -> Spent:
+    started = _now()
     work()
-    spent = time.perf_counter() - started
-    say(f"{what}: {spent:.1f} s")
+    ended = _now()
+    spent = Spent(ended.wall - started.wall, ended.cpu - started.cpu)
+    say(f"{what}: {spent.wall:.1f} s, {spent.cpu:.1f} s of processors")
     return spent
+
+
+def _now() -> Spent:
+    times = os.times()
+    return Spent(time.perf_counter(), times.user + times.system + times.children_user + times.children_system)
+
+
+def _mean(spent: Sequence[Spent]) -> Spent:
+    return Spent(statistics.mean(s.wall for s in spent), statistics.mean(s.cpu for s in spent))
 
 
 def _warm_up(classifier: Classifier, line: Sequence[Rows]) -> None:
@@ -203,7 +230,7 @@ def _against(
     folder: Path,
     workers: int,
     say: Callable[[str], object],
-) -> tuple[tuple[float, float], tuple[float, float, float]]:
+) -> tuple[tuple[Spent, Spent], tuple[float, float, float]]:
     """The loop, and ours from the first decoded image on, both as the package corrupts."""
     as_package = replace(suite, variant="imagecorruptions")
     ours = replace(options, crops=folder / "crops of the comparison", out=folder / "ours")

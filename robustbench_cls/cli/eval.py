@@ -80,16 +80,6 @@ def command(
     together, first = rank.count > 1, rank.index == 0
     if together and shard is not None:
         raise UserError("torchrun shares the work itself. Leave out --shard, or start single processes with it.")
-    names = read_class_names(class_names) if class_names else ()
-    classifier = load_classifier(
-        checkpoint or str(model),
-        weights=weights,
-        ordered_match=ordered_match,
-        class_names=names,
-        device=device,
-        precision=precision,
-        backend=backend,
-    )
     options = EvaluationOptions(
         data=data,
         limit=limit,
@@ -102,8 +92,19 @@ def command(
         out=out,
         progress=first and not as_json,
     )
+    options.check()
+    names = read_class_names(class_names) if class_names else ()
+    classifier = load_classifier(
+        checkpoint or str(model),
+        weights=weights,
+        ordered_match=ordered_match,
+        class_names=names,
+        device=device,
+        precision=precision,
+        backend=backend,
+    )
     runs = evaluate(classifier, chosen, options)
     if together:
         wait_for_all()
     if first:
-        print_scores(runs, as_json=as_json)
+        print_scores(runs, as_json=as_json, shard=options.shard)

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from robustbench_cls.evaluation.store import StoredRun
 
 
-def print_scores(runs: "Sequence[StoredRun]", *, as_json: bool) -> None:
-    """The headline numbers of each run with n, or all of them as JSON; then what to do next."""
+def print_scores(runs: "Sequence[StoredRun]", *, as_json: bool, shard: str | None = None) -> None:
+    """The headline numbers of each run with n, or all of them as JSON; then what to do next.
+
+    Of a run that other shards have still to complete, only so much.
+    """
     from robustbench_cls.evaluation.headline import headline, run_scores
     from robustbench_cls.metrics.scoring import all_metrics
 
@@ -24,8 +27,16 @@ def print_scores(runs: "Sequence[StoredRun]", *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(score) for scores, _ in scored for score in scores], indent=2))
         return
+    waiting = [run for run in runs if run.missing()]
+    if shard is not None and waiting:
+        left = ", ".join(
+            f"{len(run.missing())} of {len(run.all_conditions)} of {run.identity.suite}" for run in waiting
+        )
+        click.echo(f"\nShard {shard} is done. Conditions that other shards have still to complete: {left}.")
+        return
     for run, (scores, notes) in zip(runs, scored, strict=True):
-        click.secho(f"\n{run.identity.model} on {run.identity.suite}", bold=True)
+        identity = run.identity
+        click.secho(f"\n{identity.model} on {identity.suite} ({identity.backend}, {identity.precision})", bold=True)
         for score in headline(run, scores):
             value, low, high = (number * (100 if score.unit == "fraction" else 1) for number in _ends(score))
             title = all_metrics()[score.metric].title

@@ -36,6 +36,7 @@ class EvaluationOptions:
         shard: `2/8` measures the second of eight parts of the work; None all of it.
         crops: folder where decoded crops are kept; None keeps none.
         keep_logits: store logits too, in half precision.
+        checks: look at a few clean images before a suite, and say what is suspicious.
         out: folder of the runs; None for `reports/runs/<model>`.
     """
 
@@ -48,7 +49,23 @@ class EvaluationOptions:
     crops: str | Path | None = field(default=CROPS, metadata={"side": "runtime"})
     keep_logits: bool = field(default=False, metadata={"side": "runtime"})
     out: str | Path | None = field(default=None, metadata={"side": "runtime"})
+    checks: bool = field(default=True, metadata={"side": "runtime"})
     progress: bool = field(default=True, metadata={"side": "runtime"})
+
+    def check(self) -> None:
+        """Find out what can't be, before a model is loaded.
+
+        Raises:
+            UserError: a number out of range, a shard that is none, or data that is not there.
+        """
+        if self.limit < 0 or self.batch_size < 1:
+            raise UserError(
+                f"--limit must be 0 or more and --batch-size 1 or more, got {self.limit}, {self.batch_size}."
+            )
+        if self.data is not None and not Path(self.data).exists():
+            raise UserError(f"There is no folder {self.data}.")
+        if self.shard is not None:
+            read_shard(self.shard)
 
 
 def evaluate(
@@ -73,10 +90,7 @@ def evaluate(
             to mend it.
     """
     options = options or EvaluationOptions()
-    if options.limit < 0 or options.batch_size < 1:
-        raise UserError(
-            f"--limit must be 0 or more and --batch-size 1 or more, got {options.limit}, {options.batch_size}."
-        )
+    options.check()
     classifier = model if isinstance(model, Classifier) else load_classifier(model)
     named = [suites] if isinstance(suites, (str, Suite)) else list(suites)
     chosen = [s if isinstance(s, Suite) else find(s, "robustbench_cls.suites", Suite, "suite") for s in named]
@@ -143,7 +157,8 @@ def _measure_missing(
     total, missing = sum(map(len, mine)), sum(map(len, left))
     if left:
         left = _with_crops(left, options, workers)
-        if left[0].part.condition == suite_plan.parts[0].condition and left[0].start == 0:
+        at_the_start = left[0].part.condition == suite_plan.parts[0].condition and left[0].start == 0
+        if options.checks and at_the_start:
             whole = sum(map(len, suite_plan.parts))
             for warning in warnings_of(classifier, left[0].part, suite_plan.competing_K, options.batch_size, whole):
                 notice(warning)

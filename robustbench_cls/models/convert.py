@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.errors import UserError, first_line
 from robustbench_cls.models.classifier import Forward, Pipeline
 
 EXTRAS = {"openvino": "openvino", "onnxruntime": "onnx", "onnx": "onnx", "onnxscript": "onnx"}
@@ -33,11 +33,6 @@ def foreign(what: str, kind: type[UserError] = UserError) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:  # foreign code raises what it likes
         raise kind(f"{what} ({type(error).__name__}: {first_line(error)}).") from error
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's message, at most 200 characters."""
-    return str(error).strip().partition("\n")[0][:200].rstrip(". ")
 
 
 def require(name: str) -> ModuleType:

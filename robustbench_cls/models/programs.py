@@ -23,10 +23,10 @@ from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, resolve_data_
 from torch import nn
 from torch.nn.parameter import UninitializedParameter
 
-from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.errors import UserError, first_line
 from robustbench_cls.models.architectures import SMALL_INPUT, preprocessing_from
 from robustbench_cls.models.classifier import LARGEST_INPUT, Preprocessing, weights_sha256
-from robustbench_cls.models.convert import first_line, foreign
+from robustbench_cls.models.convert import foreign
 from robustbench_cls.models.onnx_file import OnnxFile, read_onnx_file, sha256_of
 
 CROP_FRACTION = 0.875
@@ -134,7 +134,7 @@ def _program(path: Path, network: nn.Module | OnnxFile, size: int, batch: int, d
     if size > LARGEST_INPUT:
         raise UserError(f"{path} takes images of {size} px, more than the {LARGEST_INPUT} that are supported.")
     provenance = _provenance(str(path), kind)
-    return Program(file_name(path.stem), network, default_preprocessing(size), digest, (), provenance, batch)
+    return Program(file_name(path.name), network, default_preprocessing(size), digest, (), provenance, batch)
 
 
 def _provenance(source: str, kind: str) -> dict[str, Any]:
@@ -203,8 +203,9 @@ def _named_line(path: Path) -> Iterator[None]:
         yield
     except (Exception, SystemExit) as error:  # the user's code raises what it likes
         lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else "?"
-        raise UserError(f"{path}, line {line}: {type(error).__name__}: {first_line(error)}.") from error
+        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else 0
+        place = f"{path}, line {line}" if line else str(path)
+        raise UserError(f"{place}: {type(error).__name__}: {first_line(error)}.") from error
 
 
 def _stated_preprocessing(network: nn.Module) -> Preprocessing:

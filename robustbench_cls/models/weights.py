@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from timm.models import clean_state_dict
 from torch import nn
 
-from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.errors import UserError, first_line
 
 NESTS = (
     "state_dict_ema",
@@ -61,21 +61,17 @@ def read_torch_file(path: Path) -> Any:
         if _is_pickle(path):
             raise UserError(
                 f"{path} asks to run code when loaded, so it was not loaded. Ask its author for a state_dict or "
-                f"safetensors file. ({_first_line(error)})"
+                "safetensors file, or name a function of yours that loads it: --model file.py:FACTORY."
             ) from error
-        raise UserError(f"{path} is not a PyTorch file ({_first_line(error)}).") from error
+        raise UserError(f"{path} is not a PyTorch file ({first_line(error)}).") from error
     except DAMAGED as error:
-        raise UserError(f"{path} is damaged or not a PyTorch file ({_first_line(error)}). Fetch it again.") from error
+        raise UserError(f"{path} is damaged or not a PyTorch file ({first_line(error)}). Fetch it again.") from error
 
 
 def _is_pickle(path: Path) -> bool:
     with path.open("rb") as file:
         start = file.read(2)
     return start in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0][:200] or type(error).__name__
 
 
 def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
@@ -88,7 +84,7 @@ def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
         try:
             content: Any = load_file(path)
         except (SafetensorError, OSError) as error:
-            raise UserError(f"{path} is not a readable safetensors file ({_first_line(error)}).") from error
+            raise UserError(f"{path} is not a readable safetensors file ({first_line(error)}).") from error
     else:
         content = read_torch_file(path)
     while isinstance(content, Mapping) and (nest := next((key for key in NESTS if key in content), None)):
@@ -161,6 +157,6 @@ def fetching(name: str) -> Iterator[None]:
         yield
     except (OSError, RuntimeError) as error:
         raise UserError(
-            f"The published weights of {name} could not be fetched ({_first_line(error)[:160]}). "
+            f"The published weights of {name} could not be fetched ({first_line(error)}). "
             "Give a file with --weights, or try again with a network."
         ) from error

@@ -18,10 +18,11 @@ def test_an_evaluation_beside_its_parts_and_the_usual_loop(toy: Path, toy_checkp
     said: list[str] = []
     measured = bench_evaluation(classifier, FEW, options, 0, classifier, said.append)
     assert (measured.images, measured.conditions, measured.batch_size) == (12, 3, 5)
-    assert min(measured.forward, measured.corruption, measured.both, measured.first, *measured.plain) > 0
+    spent = (measured.forward, measured.corruption, measured.both, measured.first, *measured.plain)
+    assert min(s.wall for s in spent) > 0
     plain_error, our_error, interval = measured.plain_errors
     assert plain_error == our_error and interval == 0  # corruptions without draws: the same pixels, the same answers
-    assert len(said) == 7
+    assert len(said) == 9
     text = evaluation_table(measured)
     assert "12 images in each of 3 conditions, batches of 5, 0 threads" in text and "times faster" in text
 

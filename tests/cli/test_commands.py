@@ -56,6 +56,9 @@ def test_list_shows_all_kinds() -> None:
         ),
         (["eval", "--suite", "imagenet", "x.pt"], "There is no checkpoint x.pt"),
         (["eval", "--suite", "imagenet"], "Name either a CHECKPOINT"),
+        (["eval", "--suite", "imagenet", "--shard", "3/2", "x.pt"], "--shard takes I/N"),  # before a model is loaded
+        (["eval", "--suite", "imagenet", "--limit", "-5", "x.pt"], "--limit must be 0 or more"),
+        (["eval", "--suite", "imagenet", "--data", "nowhere", "x.pt"], "There is no folder nowhere"),
         (["bench", "eval", "--model", "test_vit", "--suite", "imagenet"], "'imagenet' corrupts nothing"),
         (["report", "nowhere"], "No results in nowhere"),
         (["data", "shapes", "--out", "x", "--train", "0"], "at least 1"),
@@ -74,6 +77,17 @@ def test_every_verb_has_help() -> None:
     for verb in ("data", "demo", "eval", "list", "report", "train"):
         assert f"  {verb} " in shown
         assert robust(verb, "--help").returncode == 0
+
+
+def test_a_shard_says_what_others_have_still_to_do(toy: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
+    arguments = ["eval", "--suite", "imagenet", "--data", toy, "--batch-size", 4, "--backend", "torch", "--out", "r"]
+    first = robust(*arguments, "--shard", "1/2", toy_checkpoint, cwd=tmp_path)
+    left = "Conditions that other shards have still to complete: 1 of 1 of imagenet."
+    assert first.stdout == f"\nShard 1/2 is done. {left}\n", first.stderr
+    assert "Partial: r/imagenet lacks 1 of 1 conditions." in robust("report", "r", cwd=tmp_path).stdout
+    second = robust(*arguments, "--shard", "2/2", toy_checkpoint, cwd=tmp_path)
+    assert "on imagenet (torch, float32)" in second.stdout and "Next: robust report r " in second.stdout
+    assert "Partial" not in robust("report", "r", cwd=tmp_path).stdout
 
 
 def test_data_corrupt_says_where_and_what_next(toy: Path, tmp_path: Path) -> None:
