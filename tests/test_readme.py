@@ -7,13 +7,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
+import numpy as np
 import pytest
 import timm
 import torch
+from drawn_predictions import answered
 
 from robustbench_cls.core.discovery import load_file
-from robustbench_cls.core.metric import Metric, Predictions
+from robustbench_cls.core.metric import Metric
+from robustbench_cls.core.sample import Sample
+from robustbench_cls.core.suite import Condition
 from robustbench_cls.data.label_spaces import imagenet_1k, imagenet_a
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,6 +28,7 @@ SMALLER = {
     "data corrupt": "--limit 2 --corruptions contrast",
     "bench corruptions": "--photos 1 --size 40 --repeats 1 --corruptions contrast",
     "bench data": "--images 1 --repeats 1",
+    "bench statistics": "--images 100",
     "bench eval": "--model test_resnet --images 2 --backend torch --suite few.py",
 }
 """Added to a command so that it ends soon; the last value given counts."""
@@ -96,7 +100,9 @@ def test_links_lead_somewhere() -> None:
 
 def test_the_example_metric_works_as_printed(tmp_path: Path) -> None:
     (block,) = [b for b in re.findall(r"^```python\n(.*?)^```", README, re.S | re.M) if "METRIC = " in b]
-    (tmp_path / "worst_condition.py").write_text(block)
-    metric = load_file(tmp_path / "worst_condition.py", Metric, "metric")
-    frame = pd.DataFrame({"condition": list("aabb"), "severity": 1, "correct": [True, True, True, False]})
-    assert metric.compute(Predictions(frame, False, frame.iloc[:0])) == 0.5
+    (tmp_path / "error_range.py").write_text(block)
+    metric = load_file(tmp_path / "error_range.py", Metric, "metric")
+    conditions = [Condition("fog", 1), Condition("snow", 1)]
+    sample = Sample.of(answered(np.array([[True, True], [True, False]]), conditions), 5)
+    values_R = metric.compute(sample)
+    assert values_R[0] == 0.5 and len(values_R) == 6

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from robustbench_cls.bench.corruptions import OURS, Benchmark
 from robustbench_cls.bench.data import PILLOW, DataBenchmark
 from robustbench_cls.bench.evaluation import EvaluationBenchmark
+from robustbench_cls.bench.statistics import StatisticsBenchmark
 from robustbench_cls.core.corruption import EXTRA, IMAGENET_C
 from robustbench_cls.core.suite import IMAGENET_224
 
@@ -56,6 +57,19 @@ def data_table(measured: DataBenchmark) -> str:
         _where(measured.machine, measured.versions),
     ]
     return "\n\n".join(["\n".join(_markdown([["step", PILLOW, OURS, "times faster"], *rows])), *figures])
+
+
+def statistics_table(measured: StatisticsBenchmark) -> str:
+    """Seconds by metric, and in all."""
+    rows = [["drawing images", f"{measured.drawing:.2f}"]]
+    rows += [[name, f"{seconds:.2f}"] for name, seconds in measured.seconds.items()]
+    rows.append(["all", f"{measured.total:.2f}"])
+    figures = [
+        f"Seconds for one model: {measured.images:,} images in {measured.conditions} conditions, "
+        f"{measured.resamples:,} resamples, {measured.numbers} numbers with their intervals. At most {measured.peak_mb:,.0f} MB of memory.",
+        _where(measured.machine, measured.versions),
+    ]
+    return "\n\n".join(["\n".join(_markdown([["metric", "seconds"], *rows])), *figures])
 
 
 def _against(measured: EvaluationBenchmark) -> list[str]:

@@ -61,6 +61,18 @@ def data(data: Path | None, images: int, repeats: int, as_json: bool) -> None:
     click.echo(json.dumps(asdict(measured), indent=2) if as_json else data_table(measured))
 
 
+@command.command(epilog="Example: robust bench statistics --images 50000")
+@click.option("--images", default=50_000, show_default=True, type=click.IntRange(100), help="Images in each condition.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def statistics(images: int, as_json: bool) -> None:
+    """Time all metrics of an ImageNet-C run with their bootstrap intervals."""
+    from robustbench_cls.bench.statistics import bench_statistics
+    from robustbench_cls.bench.table import statistics_table
+
+    measured = bench_statistics(images)
+    click.echo(json.dumps(asdict(measured), indent=2) if as_json else statistics_table(measured))
+
+
 @command.command(name="eval", epilog="Example: robust bench eval --model resnet50 --data datasets/imagenet --images 64")
 @click.argument("checkpoint", required=False, type=PATH)
 @click.option("--model", help="As in robust eval, instead of a checkpoint.")

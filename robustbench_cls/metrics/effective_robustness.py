@@ -12,6 +12,8 @@ import numpy as np
 from robustbench_cls.core.errors import NotApplicable
 from robustbench_cls.core.kernel import Float64Array
 
+NAME = "effective_robustness"
+
 LEAST = 3
 """Models below which a line fits whatever it is."""
 

@@ -1,6 +1,6 @@
 """From stored predictions to the tidy list of scores, each with its interval."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from robustbench_cls.core.corruption import GROUPS, IMAGENET_C, SEVERITIES
@@ -59,15 +59,20 @@ def score(
     """
     sample = Sample.of(predictions, baseline=baseline, overlaps=overlaps)
     found, reasons = measure(sample)
-    n = len(predictions.image_ids)
-    clean = len(predictions.reference.image_ids) if predictions.reference else 0
+    return as_scores(model, suite, sample, found), [f"{suite}, {model}: {reason}" for reason in reasons]
+
+
+def as_scores(model: str, suite: str, sample: Sample, found: Sequence[Measured]) -> list[Score]:
+    """What was measured on a sample, with intervals."""
+    reference = sample.predictions.reference
     scores = []
-    for metric, condition, severity, _, values_R in found:
-        images = clean if _is_clean(predictions, condition, severity) else n
-        low, high = interval(values_R, metric.unit, images)
+    for metric, condition, severity, conditions, values_R in found:
+        clean = reference is not None and conditions == reference.conditions
+        n = len((reference if clean and reference else sample.predictions).image_ids)
+        low, high = interval(values_R, metric.unit, n)
         value = float(values_R[0])
-        scores.append(Score(model, suite, condition, severity, metric.name, value, low, high, metric.unit, images))
-    return scores, [f"{suite}, {model}: {reason}" for reason in reasons]
+        scores.append(Score(model, suite, condition, severity, metric.name, value, low, high, metric.unit, n))
+    return scores
 
 
 def measure(sample: Sample) -> tuple[list[Measured], list[str]]:
@@ -79,7 +84,7 @@ def measure(sample: Sample) -> tuple[list[Measured], list[str]]:
         shown = ", ".join(missing[:NAMED]) + (f" and {len(missing) - NAMED} more" if len(missing) > NAMED else "")
         reasons.append(f"partial, {len(missing)} conditions missing: {shown}.")
     for metric in all_metrics().values():
-        for condition, severity, part in _parts(metric, sample):
+        for condition, severity, part in parts(metric, sample):
             try:
                 found.append(Measured(metric, condition, severity, part.conditions, metric.compute(part)))
             except NotAsked:
@@ -89,12 +94,7 @@ def measure(sample: Sample) -> tuple[list[Measured], list[str]]:
     return found, list(dict.fromkeys(reasons))
 
 
-def _is_clean(predictions: Predictions, condition: str, severity: int) -> bool:
-    reference = predictions.reference
-    return reference is not None and (reference.conditions[0].name, 0) == (condition, severity)
-
-
-def _parts(metric: Metric, sample: Sample) -> Iterator[tuple[str, int, Sample]]:
+def parts(metric: Metric, sample: Sample) -> Iterator[tuple[str, int, Sample]]:
     """What one number of this metric speaks of, with the name and severity it goes under."""
     corrupted = [condition for condition in sample.conditions if condition.severity]
     by_name = {c.name: [other for other in corrupted if other.name == c.name] for c in corrupted}

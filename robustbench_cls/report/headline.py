@@ -78,7 +78,7 @@ def _beside(entry: LabelledRun, column: Column, table: ScoreTable) -> str:
 
 def _figure(score: Score) -> str:
     unit = "\N{NO-BREAK SPACE}%" if score.unit == "fraction" else ""
-    return values.number(values.shown_value(score)) + unit
+    return f"{values.number(values.shown_value(score))}{unit} ({values.interval(score)})"
 
 
 def _listed(entries: Sequence[LabelledRun]) -> str:

@@ -56,7 +56,7 @@ def find(table: ScoreTable, entry: LabelledRun, metric: str, condition: str, sev
 
 def shown_value(score: Score) -> float:
     """The value as a reader sees it: in percent, rounded to one decimal."""
-    return round(score.value * (100.0 if score.unit in PERCENT else 1.0), 1)
+    return round(score.value * scale(score), 1)
 
 
 def number(value: float, *, signed: bool = False) -> str:
@@ -65,10 +65,14 @@ def number(value: float, *, signed: bool = False) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
+def scale(score: Score) -> float:
+    """What turns a value into what a reader sees: fractions are shown in percent."""
+    return 100.0 if score.unit in PERCENT else 1.0
+
+
 def interval(score: Score) -> str:
     """`65.1 to 68.4`, in the unit of the number it belongs to."""
-    scale = 100.0 if score.unit in PERCENT else 1.0
-    return f"{number(score.low * scale)} to {number(score.high * scale)}"
+    return f"{number(score.low * scale(score))} to {number(score.high * scale(score))}"
 
 
 def cells(found: Sequence[Sequence[Score]], marks: Sequence[str], *, higher_is_better: bool) -> list[Cell]:
