@@ -66,7 +66,8 @@ def statistics_table(measured: StatisticsBenchmark) -> str:
     rows.append(["all", f"{measured.total:.2f}"])
     figures = [
         f"Seconds for one model: {measured.images:,} images in {measured.conditions} conditions, "
-        f"{measured.resamples:,} resamples, {measured.numbers} numbers with their intervals. At most {measured.peak_mb:,.0f} MB of memory.",
+        f"{measured.resamples:,} resamples, {measured.numbers:,} numbers with their intervals. "
+        f"At most {measured.peak_mb:,.0f} MB of memory.",
         _where(measured.machine, measured.versions),
     ]
     return "\n\n".join(["\n".join(_markdown([["metric", "seconds"], *rows])), *figures])
