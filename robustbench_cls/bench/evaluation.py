@@ -21,7 +21,7 @@ from robustbench_cls.core.suite import Condition, Suite
 from robustbench_cls.core.versions import versions
 from robustbench_cls.data.batches import Rows, batches
 from robustbench_cls.data.crops import crop
-from robustbench_cls.evaluation.evaluate import EvaluationOptions, evaluate
+from robustbench_cls.evaluation.evaluate import EvaluationOptions, evaluate, with_crops
 from robustbench_cls.evaluation.plan import Plan, plan
 from robustbench_cls.models.architectures import create_network
 from robustbench_cls.models.classifier import Classifier
@@ -116,7 +116,10 @@ def bench_evaluation(
             again = replace(options, out=folder / turn)
             both.append(_seconds(partial(evaluate, classifier, suite, again), say, f"{turn} run"))
             forward.append(_seconds(lambda: _forward_alone(classifier, line), say, "forward pass alone"))
-        corruption = _seconds(lambda: _images_alone(line, workers), say, "images alone")
+        cropped = [
+            rows for whole in with_crops(parts, options, workers) for rows in whole.in_batches(options.batch_size)
+        ]
+        corruption = _seconds(lambda: _images_alone(cropped, workers), say, "images alone")
         plain: tuple[Spent, Spent] | tuple[()] = ()
         errors: tuple[float, float, float] | tuple[()] = ()
         if plain_classifier is not None:

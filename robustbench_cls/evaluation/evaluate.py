@@ -156,7 +156,7 @@ def _measure_missing(
     left = [rows for stretch in mine for rows in not_stored(run, stretch)]
     total, missing = sum(map(len, mine)), sum(map(len, left))
     if left:
-        left = _with_crops(left, options, workers)
+        left = with_crops(left, options, workers)
         at_the_start = left[0].part.condition == suite_plan.parts[0].condition and left[0].start == 0
         if options.checks and at_the_start:
             whole = sum(map(len, suite_plan.parts))
@@ -186,7 +186,7 @@ def _tell_of_those_without_logits(run: StoredRun) -> None:
         )
 
 
-def _with_crops(stretches: Sequence[Rows], options: EvaluationOptions, workers: int) -> list[Rows]:
+def with_crops(stretches: Sequence[Rows], options: EvaluationOptions, workers: int) -> list[Rows]:
     """The same, with crops from the cache."""
     folder = Path(options.crops) if options.crops is not None else None
     stored: dict[tuple[int, Protocol], Crops] = {}

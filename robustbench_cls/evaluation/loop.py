@@ -6,7 +6,6 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import torch
 from PIL import Image
@@ -129,8 +128,8 @@ class _Collector:
         _check_finite(logits_BC, rows)
         if rows.start == 0:
             _store_sample(self.run, rows, images_BHW3[0])
-        frame = columns(logits_BC, rows.labels, rows.ids, self.competing_K)
-        self.tables.append(as_table(frame, logits_BC.numpy() if self.keep_logits else None))
+        answers = columns(logits_BC, rows.labels, rows.ids, self.competing_K)
+        self.tables.append(as_table(answers, logits_BC.numpy() if self.keep_logits else None))
         if rows.stop == self.stretches[0].stop:
             store(self.run, self.stretches.pop(0), pa.concat_tables(self.tables).combine_chunks())
             self.tables = []
@@ -139,8 +138,8 @@ class _Collector:
 
 def columns(
     logits_BC: torch.Tensor, labels_B: torch.Tensor, ids: tuple[str, ...], competing_K: npt.NDArray[np.int64]
-) -> pd.DataFrame:
-    """Per-image results of a batch, with the columns of `core.predictions.COLUMNS`.
+) -> dict[str, npt.ArrayLike]:
+    """Per-image results of a batch by the names of `core.predictions.COLUMNS`.
 
     Args:
         logits_BC: float32 over the whole head.
@@ -157,21 +156,18 @@ def columns(
     top_B5 = log_BK.topk(min(5, log_BK.shape[1]), dim=1).indices
     brier_B = probabilities_BK.square().sum(dim=1) - 2 * own_B.exp() + 1
     head_B = logits_BC.argmax(dim=1)
-    frame: pd.DataFrame = pd.DataFrame(
-        {
-            "image_id": list(ids),
-            "label": labels_B.numpy(),
-            "prediction": allowed_K[best_B].numpy(),
-            "correct": (best_B == place_B).numpy(),
-            "top5": (top_B5 == place_B[:, None]).any(dim=1).numpy(),
-            "confidence": probabilities_BK.max(dim=1).values.numpy(),
-            "nll": (-own_B).numpy(),
-            "brier": brier_B.numpy(),
-            "head_prediction": head_B.numpy(),
-            "head_correct": (head_B == labels_B).numpy(),
-        }
-    )
-    return frame
+    return {
+        "image_id": ids,
+        "label": labels_B.numpy(),
+        "prediction": allowed_K[best_B].numpy(),
+        "correct": (best_B == place_B).numpy(),
+        "top5": (top_B5 == place_B[:, None]).any(dim=1).numpy(),
+        "confidence": probabilities_BK.max(dim=1).values.numpy(),
+        "nll": (-own_B).numpy(),
+        "brier": brier_B.numpy(),
+        "head_prediction": head_B.numpy(),
+        "head_correct": (head_B == labels_B).numpy(),
+    }
 
 
 def _check_finite(logits_BC: torch.Tensor, rows: Rows) -> None:
@@ -187,4 +183,4 @@ def _check_finite(logits_BC: torch.Tensor, rows: Rows) -> None:
 
 def _store_sample(run: StoredRun, rows: Rows, image_HW3: torch.Tensor) -> None:
     with atomic(run.sample_path(rows.part.condition)) as temporary:
-        Image.fromarray(image_HW3.numpy()).save(temporary, format="PNG")
+        Image.fromarray(image_HW3.numpy()).save(temporary, format="PNG", compress_level=1)  # noise packs no better

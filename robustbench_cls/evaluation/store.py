@@ -158,9 +158,12 @@ def _require_sound(path: Path, table: pa.Table, wrong: str) -> None:
         raise UserError(f"{path} holds {wrong}. Delete it and start the evaluation again.")
 
 
-def as_table(frame: pd.DataFrame, logits_NC: npt.NDArray[np.float32] | None = None) -> pa.Table:
-    """Results with the columns of `COLUMNS`, and `logits` as half-precision lists where they are given."""
-    table = pa.Table.from_pandas(frame.astype(COLUMNS)[list(COLUMNS)], preserve_index=False)
+def as_table(
+    columns: Mapping[str, npt.ArrayLike] | pd.DataFrame, logits_NC: npt.NDArray[np.float32] | None = None
+) -> pa.Table:
+    """Results by the names of `COLUMNS`, and `logits` as half-precision lists where they are given."""
+    kinds = {name: object if kind == "string" else kind for name, kind in COLUMNS.items()}
+    table = pa.table({name: pa.array(np.asarray(columns[name], kind)) for name, kind in kinds.items()})
     if logits_NC is None:
         return table
     halves = pa.array(logits_NC.astype(np.float16).reshape(-1))

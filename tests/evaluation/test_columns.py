@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -7,7 +8,7 @@ from robustbench_cls.evaluation.loop import columns
 
 
 def test_a_uniform_model_answers_with_confidence_one_in_k() -> None:
-    frame = columns(torch.zeros(1, 8), torch.tensor([3]), ("a",), np.arange(8))
+    frame = pd.DataFrame(columns(torch.zeros(1, 8), torch.tensor([3]), ("a",), np.arange(8)))
     assert frame["confidence"][0] == pytest.approx(1 / 8)
     assert frame["nll"][0] == pytest.approx(np.log(8))
     assert frame["brier"][0] == pytest.approx(7 / 8)
