@@ -8,7 +8,7 @@ package asks for. All of it ships with the package and needs neither data nor a 
 import importlib
 import importlib.metadata
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from io import StringIO
@@ -91,26 +91,27 @@ def _lists() -> Iterator[Check]:
 
 
 def _published() -> Iterator[Check]:
-    yield _near("AlexNet on ImageNet-C, mCE", 100.0, lambda: mean_corruption_error(_table(ERRORS)), 0.005)
+    yield _near("AlexNet on ImageNet-C, mCE", 100.0, mean_corruption_error(_table(ERRORS)), 0.005)
     for model, rows in _read("game_of_noise.csv").groupby("model", sort=False):
-        flat = {row.corruption: (1 - row.mean_accuracy_percent / 100,) * 5 for row in rows.itertuples()}
-        own = corruption_errors(_table(flat))
-        for row in rows.itertuples():
-            name, value = str(row.corruption), float(row.published_ce_percent)
-            yield _near(f"{model}, game of noise, CE of {name}", value, lambda c=name, o=own: float(o[c]), 0.02)
+        accuracies = zip(rows["corruption"], rows["mean_accuracy_percent"], strict=True)
+        errors = _table({str(name): (1 - float(percent) / 100,) * 5 for name, percent in accuracies})
+        own = corruption_errors(errors)
+        for name, published in zip(rows["corruption"], rows["published_ce_percent"], strict=True):
+            yield _near(f"{model}, game of noise, CE of {name}", float(published), float(own[name]), 0.02)
         published = float(rows["published_mce_percent"].iloc[0])
-        yield _near(f"{model}, game of noise, mCE", published, lambda f=flat: mean_corruption_error(_table(f)), 0.02)
-    errors = _read("robustbench.csv").assign(error=lambda table: 1 - table["top1_accuracy"])
-    alexnet = errors[errors["model"] == "AlexNet"].sort_values("severity")
+        yield _near(f"{model}, game of noise, mCE", published, mean_corruption_error(errors), 0.02)
+    table = _read("robustbench.csv")
+    table["error"] = 1 - table["top1_accuracy"]
+    alexnet = table[table["model"] == "AlexNet"].sort_values("severity")
     baseline = {str(name): tuple(group["error"]) for name, group in alexnet.groupby("corruption")}
-    for model, rows in errors.groupby("model", sort=False):
+    for model, rows in table.groupby("model", sort=False):
         published = float(rows["published_mce_percent"].iloc[0])
-        value = mean_corruption_error(rows, baseline)
-        yield _near(f"{model}, RobustBench, mCE against its AlexNet", published, lambda v=value: v, 0.01)
-    for model, (by_shape, by_texture, percent) in SHAPE_BIAS.items():
+        found = mean_corruption_error(rows, baseline)
+        yield _near(f"{model}, RobustBench, mCE against its AlexNet", published, found, 0.01)
+    for network, (by_shape, by_texture, percent) in SHAPE_BIAS.items():
         answers = ["cat"] * by_shape + ["dog"] * by_texture + ["oven"] * (1200 - by_shape - by_texture)
         decisions = pd.DataFrame({"shape": "cat", "texture": "dog", "decision": answers})
-        yield _near(f"{model}, shape bias", percent, lambda d=decisions: 100 * shape_bias(d), 0.005)
+        yield _near(f"{network}, shape bias", percent, 100 * shape_bias(decisions), 0.005)
 
 
 def _corruptions() -> Iterator[Check]:
@@ -119,14 +120,14 @@ def _corruptions() -> Iterator[Check]:
         yield Check(f"engine {VERSION}, {name} as {variant}", expected, found, found == expected)
 
 
-def _near(name: str, expected: float, compute: Callable[[], float], tolerance: float) -> Check:
-    found = compute()
+def _near(name: str, expected: float, found: float, tolerance: float) -> Check:
     return Check(name, f"{expected:.2f}", f"{found:.2f}", abs(found - expected) <= tolerance)
 
 
-def _table(errors: dict[str, tuple[float, ...]]) -> pd.DataFrame:
+def _table(errors: Mapping[str, tuple[float, ...]]) -> pd.DataFrame:
     rows = [(name, s, e) for name in IMAGENET_C for s, e in zip(SEVERITIES, errors[name], strict=True)]
-    return pd.DataFrame(rows, columns=["corruption", "severity", "error"])
+    table: pd.DataFrame = pd.DataFrame(rows, columns=["corruption", "severity", "error"])
+    return table
 
 
 def _read(name: str) -> pd.DataFrame:

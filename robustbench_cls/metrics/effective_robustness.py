@@ -18,26 +18,26 @@ LEAST = 3
 """Models below which a line fits whatever it is."""
 
 
-def effective_robustness(clean_MR: Float64Array, shifted_MR: Float64Array) -> Float64Array:
+def effective_robustness(clean_MR: Float64Array, shifted_MR: Float64Array, images: int) -> Float64Array:
     """Accuracy under the shift, less that which the line through all models gives for the clean accuracy; MR.
 
     Args:
         clean_MR: top-1 accuracies, 0..1, of M models on R draws of images; fitted anew on each draw.
         shifted_MR: the same under the shift.
+        images: from how many these come. Accuracies end half an image before 0 and 1, which have no logit.
 
     Raises:
-        NotApplicable: under three models, all of one clean accuracy, or an accuracy of 0 or 1, which has no logit.
+        NotApplicable: under three models, or all of one clean accuracy.
     """
     if len(clean_MR) < LEAST:
         raise NotApplicable(f"Effective robustness needs {LEAST} models or more to fit a line to; got {len(clean_MR)}.")
-    if min(clean_MR.min(), shifted_MR.min()) <= 0 or max(clean_MR.max(), shifted_MR.max()) >= 1:
-        raise NotApplicable("Effective robustness needs accuracies between 0 and 1: at the ends they have no logit.")
-    x_MR, y_MR = _logit(clean_MR), _logit(shifted_MR)
+    half = 0.5 / images
+    x_MR, y_MR = (_logit(np.clip(accuracy_MR, half, 1 - half)) for accuracy_MR in (clean_MR, shifted_MR))
     spread_MR = x_MR - x_MR.mean(axis=0)
     variance_R = (spread_MR**2).sum(axis=0)
-    if not (variance_R > 0).all():
+    if not variance_R[0] > 0:
         raise NotApplicable("Effective robustness needs models of unlike clean accuracy to fit a line to.")
-    slope_R = (spread_MR * y_MR).sum(axis=0) / variance_R
+    slope_R = (spread_MR * y_MR).sum(axis=0) / np.where(variance_R > 0, variance_R, np.inf)
     line_MR = y_MR.mean(axis=0) + slope_R * spread_MR
     beyond_MR: Float64Array = shifted_MR - 1 / (1 + np.exp(-line_MR))
     return beyond_MR

@@ -59,13 +59,13 @@ def _effective(
 ) -> list[Score]:
     """Effective robustness of each model, where there are enough of them to fit a line to."""
     clean_MR, shifted_MR = (np.stack([pair[i] for pair in by_model.values()]) for i in (0, 1))
+    n = min(score.n for score in scores if score.suite == suite)
     try:
-        beyond_MR = effective_robustness(clean_MR, shifted_MR)
+        beyond_MR = effective_robustness(clean_MR, shifted_MR, n)
     except NotApplicable:
         return []
     found = []
     for model, beyond_R in zip(by_model, beyond_MR, strict=True):
-        n = min(score.n for score in scores if (score.model, score.suite) == (model, suite))
         low, high = interval(beyond_R, "difference", n)
         found.append(Score(model, suite, WHOLE, 0, NAME, float(beyond_R[0]), low, high, "difference", n))
     return found

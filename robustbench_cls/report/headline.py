@@ -60,7 +60,7 @@ def _result(
         verb = "share" if len(best) > 1 else "has"
         extreme = "highest" if metric.higher_is_better else "lowest"
         start = f"On {column.label}, {_listed(best)} {verb} the {extreme} {phrase}: {figure}"
-    behind = [f" (next: {entry.model}, {_figure(score)})" for entry, score in ranked[len(best) :]]
+    behind = [f"; next: {entry.model}, {_figure(score)}" for entry, score in ranked[len(best) :]]
     return start + "".join(behind[:1]) + (_beside(best[0], column, table) if len(best) == 1 else "") + "."
 
 

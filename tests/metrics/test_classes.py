@@ -51,16 +51,13 @@ def test_effective_robustness_is_the_distance_from_the_line() -> None:
     clean = np.array([[0.5], [0.6], [0.7], [0.8]])
     logit = np.log(clean / (1 - clean))
     on_line = 1 / (1 + np.exp(-(0.9 * logit - 1)))
-    assert np.abs(effective_robustness(clean, on_line)).max() < 1e-12
-    beyond = effective_robustness(clean, on_line + np.array([[0], [0.1], [0], [0]]))
+    assert np.abs(effective_robustness(clean, on_line, 1000)).max() < 1e-12
+    beyond = effective_robustness(clean, on_line + np.array([[0], [0.1], [0], [0]]), 1000)
     assert beyond[1, 0] > 0.05 > 0 > beyond[0, 0]
-    for wrong, message in [
-        (clean[:2], "3 models or more"),
-        (np.full((3, 1), 0.5), "unlike clean accuracy"),
-        (np.array([[0.0], [0.5], [0.6]]), "between 0 and 1"),
-    ]:
+    assert np.isfinite(effective_robustness(np.array([[0.0], [0.5], [1.0]]), clean[:3], 20)).all()
+    for wrong, message in [(clean[:2], "3 models or more"), (np.full((3, 1), 0.5), "unlike clean accuracy")]:
         with pytest.raises(NotApplicable, match=message):
-            effective_robustness(wrong, wrong * 0.5 + 0.1 * (wrong > 0))
+            effective_robustness(wrong, wrong * 0.5, 1000)
 
 
 def test_classes_by_hand() -> None:

@@ -195,7 +195,8 @@ def test_sentence_names_the_best_and_what_it_must_be_read_with(report):
     mce = report.data.scores[report.data.scores.metric == "mce"].sort_values("value")
     best, other = mce.iloc[0], mce.iloc[1]
     words = re.search(r"<h1>(.*?)</h1>", report.html).group(1)
-    assert f"{best.model} has the lowest mCE: {best.value:.1f} (next: {other.model}, {other.value:.1f})" in words
+    first, second = (f"{s.value:.1f} ({s.low:.1f} to {s.high:.1f})" for s in (best, other))
+    assert f"{best.model} has the lowest mCE: {first}; next: {other.model}, {second}" in words
     assert "of the clean images of the same classes right" in words
 
 

@@ -54,7 +54,8 @@ def draw(found: list[Point]) -> Figure:
     """The models as dots, and the line that was fitted on logits."""
     fig = Figure(figsize=(SIDE_IN, SIDE_IN))
     axes = fig.subplots()
-    x, y = (np.array([getattr(point, name) for point in found]) for name in ("clean", "shifted"))
+    half = 0.5 / min(point.n for point in found)
+    x, y = (np.clip([getattr(point, name) for point in found], half, 1 - half) for name in ("clean", "shifted"))
     slope, height = np.polyfit(np.log(x / (1 - x)), np.log(y / (1 - y)), 1)
     span = np.linspace(x.min(), x.max(), 50)
     line = 1 / (1 + np.exp(-(slope * np.log(span / (1 - span)) + height)))
