@@ -37,20 +37,20 @@ def command(run_a: Path, run_b: Path, as_json: bool, csv_path: Path | None) -> N
     click.echo(f"A: {run_a}  B: {run_b}")
     for suite in dict.fromkeys(d.suite for d in differences):
         own = [d for d in differences if d.suite == suite]
-        click.secho(
-            f"\n{suite:22} {'A':>7} {'B':>7} {'B - A':>7} {'95 % interval':>17} {'only A':>7} {'only B':>7}", bold=True
-        )
+        head = f"{'A':>7} {'B':>7} {'B - A':>7} {'95 % interval':>17} {'only A':>7} {'only B':>7}"
+        click.secho(f"\n{f'{suite}, n = {own[0].n:,}':22} {head}", bold=True)
         shown = [d for d in own if d.metric == "error" and not d.severity]
         shown += [d for d in own if d.metric == "corruption_error_unnormalised"]
         shown += [d for d in own if d.metric in ("mean_corruption_error_unnormalised", "mce")]
         for d in shown:
-            name = "mCE" if d.metric == "mce" else d.condition
+            name = {"mce": "mCE", "mean_corruption_error_unnormalised": "mean"}.get(d.metric, d.condition)
             values = f"{d.value_a * d.scale:7.2f} {d.value_b * d.scale:7.2f} {d.difference * d.scale:+7.2f}"
             ends = f"{d.low * d.scale:+.2f} .. {d.high * d.scale:+.2f}"
             click.echo(f"{name:22} {values} {ends:>17} {d.only_a:7} {d.only_b:7}  {d.verdict}")
         click.echo(f"\n{in_words(differences, suite)}")
     click.echo(
-        "\nTop-1 error in percent, mean over severities. only A, only B: images that only that model gets right."
+        "\nTop-1 error in percent, mean over severities. only A, only B: images that only that model gets right. "
+        "Rows are judged after Holm's correction for their number."
     )
     for note in notes:
         click.echo(f"note: {note}")

@@ -24,7 +24,8 @@ def interval(values_R: Float64Array, unit: "Unit", images: int) -> tuple[float, 
 
     The 2.5 and 97.5 % points of the resamples, moved by twice their bias: calibration errors read higher on a
     resample than on the images, as they do on these than on all images there are, so that the points alone would lie
-    too high. For means, whose bias is nil, they stay. No interval leaves the bounds of its unit.
+    too high. For means, whose bias is nil, they stay. No interval leaves the bounds of its unit, or leaves out the
+    number itself.
 
     Simulated, intervals of errors, mCE and differences of them cover the truth in 93 to 97 % of cases. Those of
     calibration errors do in 85 to 90 %, and in less than half of the cases where a model is calibrated perfectly:
@@ -39,7 +40,7 @@ def interval(values_R: Float64Array, unit: "Unit", images: int) -> tuple[float, 
     if unit == "fraction" and value in (0.0, 1.0) and (resamples_R == value).all():
         return wilson(value, images)
     least, most = BOUNDS.get(unit, (-inf, inf))
-    return max(low, least), min(high, most)
+    return max(min(low, value), least), min(max(high, value), most)
 
 
 def wilson(share: float, images: int) -> tuple[float, float]:
