@@ -167,8 +167,12 @@ def _difference(suite: str, a: Measured, b: Measured, first: Sample, second: Sam
     )
 
 
-LEADING = ("mce", "mean_corruption_error_unnormalised", "error")
-"""What the sentence about a suite is about: the first that there is."""
+LEADING = {
+    "mce": "mCE",
+    "mean_corruption_error_unnormalised": "mean corruption error (unnormalised)",
+    "error": "top-1 error",
+}
+"""What the sentence about a suite is about, the first that there is, with its name in running text."""
 
 NAMED = 5
 """Corruptions that the sentence names before it only counts them."""
@@ -177,14 +181,15 @@ NAMED = 5
 def in_words(differences: Sequence[Difference], suite: str) -> str:
     """The comparison on a suite in sentences that a reader can quote; A is the first model, B the second."""
     own = [d for d in differences if d.suite == suite]
-    lead = min((d for d in own if d.metric in LEADING), key=lambda d: LEADING.index(d.metric))
-    title = all_metrics()[lead.metric].title
+    ranks = list(LEADING)
+    # of errors in a condition the last one: the clean images stand before the suite's own
+    lead = min((d for d in reversed(own) if d.metric in LEADING), key=lambda d: ranks.index(d.metric))
     points = " points" if lead.unit == "percent" else " percentage points"
     low, high = sorted((lead.low * lead.scale, lead.high * lead.scale))
     side = "higher" if lead.difference > 0 else "lower"
     noise = "contains 0, so this is within noise" if low <= 0 <= high else "does not contain 0, so this is beyond noise"
     text = (
-        f"On {suite}, B's {title} is {abs(lead.difference) * lead.scale:.2f}{points} {side} than A's "
+        f"On {suite}, B's {LEADING[lead.metric]} is {abs(lead.difference) * lead.scale:.2f}{points} {side} than A's "
         f"(95 % interval of the difference {low:+.2f} to {high:+.2f}, n = {lead.n:,} images in each condition). "
         f"The interval {noise}."
     )

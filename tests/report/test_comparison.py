@@ -99,7 +99,7 @@ def test_what_is_beyond_noise_and_what_is_not_in_words(tmp_path: Path) -> None:
     assert by_place["fog", 1].p_holm > by_place["fog", 1].p
     words = in_words(differences, "imagenet-c")
     assert re.match(
-        r"On imagenet-c, B's Mean corruption error, unnormalised is 12\.\d\d percentage points higher than A's "
+        r"On imagenet-c, B's mean corruption error \(unnormalised\) is 12\.\d\d percentage points higher than A's "
         r"\(95 % interval of the difference \+\d+\.\d\d to \+1\d\.\d\d, n = 400 images in each condition\)\. "
         r"The interval does not contain 0, so this is beyond noise\. By corruption, after Holm's correction for 2 "
         r"comparisons: B better on 0, A better on 1 \(fog\), within noise on 1 \(snow\)\.$",
