@@ -103,7 +103,8 @@ def test_clean_images_beside_the_tree_are_its_reference(toy: Path, toy_checkpoin
     few = replace(SUITE, conditions=tuple(c for c in SUITE.conditions if c.name == "contrast"))
     options = EvaluationOptions(data=tmp_path / "c", out=tmp_path / "r", workers=0, progress=False)
     (run,) = evaluate(toy_checkpoint, few, options)
-    assert len(run.predictions().reference) == 12
+    clean = run.predictions().reference
+    assert clean is not None and len(clean.image_ids) == 12
 
 
 def test_another_tree_is_refused_by_what_differs(toy: Path, tmp_path: Path) -> None:
