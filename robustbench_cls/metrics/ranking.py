@@ -46,11 +46,6 @@ def ranked(sample: Sample) -> Ranking:
     return Ranking(order_N, sorted_N, accuracy_N)
 
 
-def of_a_hundred(size: int) -> Int64Array:
-    """Where bins of `BIN` images begin, the first apart; the last bin holds what is left over as well."""
-    return np.arange(BIN, size - BIN + 1, BIN, dtype=np.int64)
-
-
 def bin_sums(sample: Sample, ranking: Ranking, starts: Int64Array) -> tuple[Float64Array, Float64Array]:
     """By draw and bin: confidence less accuracy, summed over the bin's images, and how many these are; both RB.
 
@@ -67,6 +62,22 @@ def bin_sums(sample: Sample, ranking: Ranking, starts: Int64Array) -> tuple[Floa
 
     _in_lanes(shape[1], of)
     return gaps_BR.T, counts_BR.T
+
+
+def squared_gaps(sample: Sample) -> Float64Array:
+    """By draw and bin of `BIN` images: the squared gap between confidence and accuracy, times the bin's images; RB.
+
+    The last bin holds what is left over as well.
+    """
+
+    def make() -> Float64Array:
+        ranking = ranked(sample)
+        starts = np.arange(BIN, len(ranking.order_N) - BIN + 1, BIN, dtype=np.int64)
+        gaps_RB, counts_RB = bin_sums(sample, ranking, starts)
+        squares_RB: Float64Array = gaps_RB**2 / np.maximum(counts_RB, 1)
+        return squares_RB
+
+    return sample.once("squared_gaps", make)
 
 
 def response_rate_area(sample: Sample) -> Float64Array:

@@ -5,7 +5,7 @@ import numpy as np
 from robustbench_cls.core.kernel import Float64Array
 from robustbench_cls.core.metric import Metric
 from robustbench_cls.core.sample import Sample
-from robustbench_cls.metrics.ranking import bin_sums, of_a_hundred, ranked
+from robustbench_cls.metrics.ranking import squared_gaps
 
 
 def compute(sample: Sample) -> Float64Array:
@@ -14,10 +14,7 @@ def compute(sample: Sample) -> Float64Array:
     The last bin also holds what is left over. The code published with the source leaves it out:
     `rms_calibration_error_published` does the same.
     """
-    ranking = ranked(sample)
-    size = len(ranking.order_N)
-    gaps_RB, counts_RB = bin_sums(sample, ranking, of_a_hundred(size))
-    error_R: Float64Array = np.sqrt((gaps_RB**2 / np.maximum(counts_RB, 1)).sum(axis=1) / size)
+    error_R: Float64Array = np.sqrt(squared_gaps(sample).sum(axis=1) / len(sample.predictions.image_ids))
     return error_R
 
 

@@ -6,18 +6,16 @@ from robustbench_cls.core.errors import NotApplicable
 from robustbench_cls.core.kernel import Float64Array
 from robustbench_cls.core.metric import Metric
 from robustbench_cls.core.sample import Sample
-from robustbench_cls.metrics.ranking import bin_sums, of_a_hundred, ranked
+from robustbench_cls.metrics.ranking import squared_gaps
 
 
 def compute(sample: Sample) -> Float64Array:
     """`rms_calibration_error` without its last bin, the most confident images, as its published code computes it."""
-    ranking = ranked(sample)
-    size = len(ranking.order_N)
-    starts_B = of_a_hundred(size)
-    if not len(starts_B):
+    size = len(sample.predictions.image_ids)
+    squares_RB = squared_gaps(sample)
+    if squares_RB.shape[1] < 2:
         raise NotApplicable(f"The published RMS calibration error needs 200 images, there are {size}.")
-    gaps_RB, counts_RB = bin_sums(sample, ranking, starts_B)
-    error_R: Float64Array = np.sqrt((gaps_RB**2 / np.maximum(counts_RB, 1))[:, :-1].sum(axis=1) / size)
+    error_R: Float64Array = np.sqrt(squares_RB[:, :-1].sum(axis=1) / size)
     return error_R
 
 
