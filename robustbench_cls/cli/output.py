@@ -11,7 +11,6 @@ import click
 from robustbench_cls.core.errors import UserError
 
 if TYPE_CHECKING:
-    from robustbench_cls.core.metric import Score
     from robustbench_cls.evaluation.store import StoredRun
 
 
@@ -20,10 +19,11 @@ def print_scores(runs: "Sequence[StoredRun]", *, as_json: bool, shard: str | Non
 
     Of a run that other shards have still to complete, only so much.
     """
-    from robustbench_cls.evaluation.headline import headline, run_scores
+    from robustbench_cls.core.metric import shown_scale
+    from robustbench_cls.evaluation.headline import HEADLINE, headline, run_scores
     from robustbench_cls.metrics.scoring import all_metrics
 
-    scored = [run_scores(run) for run in runs]
+    scored = [run_scores(run, () if as_json else HEADLINE) for run in runs]
     if as_json:
         click.echo(json.dumps([asdict(score) for scores, _ in scored for score in scores], indent=2))
         return
@@ -38,17 +38,14 @@ def print_scores(runs: "Sequence[StoredRun]", *, as_json: bool, shard: str | Non
         identity = run.identity
         click.secho(f"\n{identity.model} on {identity.suite} ({identity.backend}, {identity.precision})", bold=True)
         for score in headline(run, scores):
-            value, low, high = (number * (100 if score.unit == "fraction" else 1) for number in _ends(score))
+            scale = shown_scale(score.unit)
+            value, low, high = score.value * scale, score.low * scale, score.high * scale
             title = all_metrics()[score.metric].title
             click.echo(f"  {title:40} {score.condition:10} {value:7.2f} %  [{low:.2f}, {high:.2f}]  n={score.n}")
         for note in [*run.provenance["notes"], *notes]:
             click.echo(f"  note: {note}")
     folders = " ".join(dict.fromkeys(shlex.quote(str(run.folder.parent)) for run in runs))
     click.echo(f"\nNext: robust report {folders} --out reports/page.html")
-
-
-def _ends(score: "Score") -> tuple[float, float, float]:
-    return score.value, score.low, score.high
 
 
 def pairs(texts: "Sequence[str]") -> dict[str, str]:

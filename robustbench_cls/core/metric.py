@@ -11,6 +11,11 @@ Scope: TypeAlias = Literal["condition", "shift", "corruption", "severity", "grou
 Unit: TypeAlias = Literal["fraction", "difference", "percent", "nats", "number"]
 
 
+def shown_scale(unit: str) -> float:
+    """What turns a value into what a reader sees: fractions and their differences are shown in percent."""
+    return 100.0 if unit in ("fraction", "difference") else 1.0
+
+
 @dataclass(frozen=True)
 class Metric:
     """One number computed from predictions.

@@ -1,5 +1,7 @@
 """The few numbers of a run that are printed when it is done."""
 
+from collections.abc import Collection
+
 from robustbench_cls.core.metric import Score
 from robustbench_cls.evaluation.store import StoredRun
 from robustbench_cls.metrics.scoring import score
@@ -7,9 +9,13 @@ from robustbench_cls.metrics.scoring import score
 WIDE = ("mce", "relative_mce", "mean_corruption_error_unnormalised")
 
 
-def run_scores(run: StoredRun) -> tuple[list[Score], list[str]]:
-    """Every score of a stored run, and in words what is missing."""
-    return score(run.identity.model, run.identity.suite, run.predictions())
+HEADLINE = (*WIDE, "top1_accuracy", "top5_accuracy", "head_top1_accuracy")
+"""All that may be printed: computing every metric of 50,000 images takes a minute."""
+
+
+def run_scores(run: StoredRun, only: Collection[str] = ()) -> tuple[list[Score], list[str]]:
+    """The scores of a stored run, those of the metrics in `only` or every one, and in words what is missing."""
+    return score(run.identity.model, run.identity.suite, run.predictions(), only=only)
 
 
 def headline(run: StoredRun, scores: list[Score]) -> list[Score]:

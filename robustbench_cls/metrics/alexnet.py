@@ -143,6 +143,16 @@ def imagenet_c_sums(conditions: Sequence[Condition], errors_RC: Float64Array) ->
     return sums_by_corruption([conditions[place] for place in counted], errors_RC[:, counted])
 
 
+def mean_ce(sums: Mapping[str, Float64Array]) -> Float64Array:
+    """The mean of CE over corruptions, in percent, R; from their summed errors.
+
+    Raises:
+        NotApplicable: AlexNet's errors on one are not published.
+    """
+    mean_R: Float64Array = 100.0 * np.mean([sums_R / alexnet_sum(name) for name, sums_R in sums.items()], axis=0)
+    return mean_R
+
+
 def ratio(sums_R: Float64Array, baseline_R: Float64Array) -> Float64Array:
     """Errors over those of a baseline.
 

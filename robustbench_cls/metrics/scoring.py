@@ -1,6 +1,6 @@
 """From stored predictions to the tidy list of scores, each with its interval."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from robustbench_cls.core.corruption import GROUPS, IMAGENET_C, SEVERITIES
@@ -46,6 +46,7 @@ def score(
     predictions: Predictions,
     baseline: Predictions | None = None,
     overlaps: frozenset[str] = frozenset(),
+    only: Collection[str] = (),
 ) -> tuple[list[Score], list[str]]:
     """Every metric that applies, with its 95 % interval, and in words why the others do not.
 
@@ -56,9 +57,10 @@ def score(
     Args:
         baseline: another model's results on the same suite, for CE against it.
         overlaps: corruptions that a recipe of the models to be compared contains, for means over the others.
+        only: names of metrics; all where there are none.
     """
     sample = Sample.of(predictions, baseline=baseline, overlaps=overlaps)
-    found, reasons = measure(sample)
+    found, reasons = measure(sample, only)
     return as_scores(model, suite, sample, found), [f"{suite}, {model}: {reason}" for reason in reasons]
 
 
@@ -75,15 +77,15 @@ def as_scores(model: str, suite: str, sample: Sample, found: Sequence[Measured])
     return scores
 
 
-def measure(sample: Sample) -> tuple[list[Measured], list[str]]:
-    """Every metric that applies on every draw, and in words why the others do not."""
+def measure(sample: Sample, only: Collection[str] = ()) -> tuple[list[Measured], list[str]]:
+    """Every metric that applies, of those in `only` if any, on every draw, and in words why the others do not."""
     found: list[Measured] = []
     reasons: list[str] = []
     missing = sample.predictions.missing
     if missing:
         shown = ", ".join(missing[:NAMED]) + (f" and {len(missing) - NAMED} more" if len(missing) > NAMED else "")
         reasons.append(f"partial, {len(missing)} conditions missing: {shown}.")
-    for metric in all_metrics().values():
+    for metric in (metric for name, metric in all_metrics().items() if not only or name in only):
         for condition, severity, part in parts(metric, sample):
             try:
                 found.append(Measured(metric, condition, severity, part.conditions, metric.compute(part)))

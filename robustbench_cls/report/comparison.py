@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.metric import shown_scale
 from robustbench_cls.core.predictions import Predictions
 from robustbench_cls.core.sample import Sample
 from robustbench_cls.core.suite import Condition
@@ -45,8 +46,8 @@ class Difference:
 
     @property
     def scale(self) -> float:
-        """What turns the values into what is printed: fractions become percent."""
-        return 100.0 if self.unit in ("fraction", "difference") else 1.0
+        """What turns the values into what is printed."""
+        return shown_scale(self.unit)
 
     @property
     def verdict(self) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from robustbench_cls.core.corruption import EXTRA, GROUPS
-from robustbench_cls.core.metric import Score
+from robustbench_cls.core.metric import Score, shown_scale
 from robustbench_cls.report.labels import LabelledRun
 
 if TYPE_CHECKING:
@@ -18,9 +18,6 @@ WHOLE_SUITE = "all"
 ABSENT = "\N{EN DASH}"
 OVERLAP = "†"
 PARTIAL = "‡"
-
-PERCENT = ("fraction", "difference")
-"""Units that are shown in percent."""
 
 _KNOWN = {name for members in GROUPS.values() for name in members} | set(EXTRA)
 
@@ -56,7 +53,7 @@ def find(table: ScoreTable, entry: LabelledRun, metric: str, condition: str, sev
 
 def shown_value(score: Score) -> float:
     """The value as a reader sees it: in percent, rounded to one decimal."""
-    return round(score.value * scale(score), 1)
+    return round(score.value * shown_scale(score.unit), 1)
 
 
 def number(value: float, *, signed: bool = False) -> str:
@@ -65,14 +62,10 @@ def number(value: float, *, signed: bool = False) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
-def scale(score: Score) -> float:
-    """What turns a value into what a reader sees: fractions are shown in percent."""
-    return 100.0 if score.unit in PERCENT else 1.0
-
-
 def interval(score: Score) -> str:
     """`65.1 to 68.4`, in the unit of the number it belongs to."""
-    return f"{number(score.low * scale(score))} to {number(score.high * scale(score))}"
+    scale = shown_scale(score.unit)
+    return f"{number(score.low * scale)} to {number(score.high * scale)}"
 
 
 def cells(found: Sequence[Sequence[Score]], marks: Sequence[str], *, higher_is_better: bool) -> list[Cell]:

@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from robustbench_cls.core.metric import Score
+from robustbench_cls.core.metric import Score, shown_scale
 from robustbench_cls.metrics.scoring import all_metrics
 from robustbench_cls.report import values
 from robustbench_cls.report.labels import Column, LabelledRun, columns
@@ -66,8 +66,8 @@ def rows(column: Column, table: ScoreTable) -> list[Row]:
 
 def _row(own: Sequence[LabelledRun], column: Column, metric: str, place: str, scores: Sequence[Score]) -> Row:
     told = own[0].run.provenance
-    shown = [score.value * values.scale(score) for score in scores]
-    halves = [(score.high - score.low) / 2 * values.scale(score) for score in scores]
+    shown = [score.value * shown_scale(score.unit) for score in scores]
+    halves = [(score.high - score.low) / 2 * shown_scale(score.unit) for score in scores]
     title = all_metrics()[metric].title
     return Row(
         recipe=f"{told['architecture']}, {told['recipe']}",
