@@ -123,9 +123,13 @@ class Sample:
 
     def mean(self, name: str) -> Float64Array:
         """The mean of a column over each draw's images, RC."""
+        return self.mean_made(name, lambda predictions: predictions.columns[name])
+
+    def mean_made(self, name: str, make: Callable[[Predictions], npt.NDArray[Any]]) -> Float64Array:
+        """As `mean`, of a column that `make` makes of all conditions' predictions, CN, the first time it is asked."""
         key = name, ()
         if key not in self._kept:
-            self._kept[key] = self.mean_of(self.predictions.columns[name])
+            self._kept[key] = self._means(make(self.predictions))
         means_RC: Float64Array = self._kept[key][:, list(self.places)]
         return means_RC
 
@@ -145,8 +149,7 @@ class Sample:
             self._kept[key] = make()
         return self._kept[key]
 
-    def mean_of(self, values_KN: npt.NDArray[Any]) -> Float64Array:
-        """The means of any values by image over each draw's images, RK."""
+    def _means(self, values_KN: npt.NDArray[Any]) -> Float64Array:
         single_KN = values_KN.astype(np.float32)
         size, count = self.counts_NR.shape
         means_RK = np.empty((count, len(single_KN)))

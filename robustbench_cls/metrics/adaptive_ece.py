@@ -1,22 +1,14 @@
 """Expected calibration error in bins of equal mass."""
 
-import numpy as np
-
 from robustbench_cls.core.kernel import Float64Array
 from robustbench_cls.core.metric import Metric
 from robustbench_cls.core.sample import Sample
-from robustbench_cls.metrics.ranking import bin_sums, ranked
-
-BINS = 15
+from robustbench_cls.metrics.ranking import ranked
 
 
 def compute(sample: Sample) -> Float64Array:
     """Expected calibration error in 15 bins that hold equally many images, of the likeliest class."""
-    ranking = ranked(sample)
-    size = len(ranking.order_N)
-    gaps_RB, _ = bin_sums(sample, ranking, np.arange(1, BINS) * size // BINS)
-    error_R: Float64Array = np.abs(gaps_RB).sum(axis=1) / size
-    return error_R
+    return ranked(sample).equal_mass_R
 
 
 METRIC = Metric(

@@ -3,12 +3,12 @@
 from robustbench_cls.core.kernel import Float64Array
 from robustbench_cls.core.metric import Metric
 from robustbench_cls.core.sample import Sample
-from robustbench_cls.metrics.ranking import response_rate_area
+from robustbench_cls.metrics.ranking import ranked
 
 
 def compute(sample: Sample) -> Float64Array:
     """Area under the risk coverage curve: mean over k of the error of the k most confident answers; 1 less AURRA."""
-    return 1.0 - response_rate_area(sample)
+    return 1.0 - ranked(sample).area_R
 
 
 METRIC = Metric(

@@ -3,7 +3,7 @@
 from robustbench_cls.core.kernel import Float64Array
 from robustbench_cls.core.metric import Metric
 from robustbench_cls.core.sample import Sample
-from robustbench_cls.metrics.ranking import response_rate_area
+from robustbench_cls.metrics.ranking import ranked
 
 
 def compute(sample: Sample) -> Float64Array:
@@ -11,7 +11,7 @@ def compute(sample: Sample) -> Float64Array:
 
     Answers of equal confidence count as their mean, whatever order they stand in.
     """
-    return response_rate_area(sample)
+    return ranked(sample).area_R
 
 
 METRIC = Metric(

@@ -1,13 +1,9 @@
 """Expected calibration error."""
 
-import numpy as np
-
 from robustbench_cls.core.kernel import Float64Array
 from robustbench_cls.core.metric import Metric
 from robustbench_cls.core.sample import Sample
-from robustbench_cls.metrics.ranking import bin_sums, ranked
-
-BINS = 15
+from robustbench_cls.metrics.ranking import ranked
 
 
 def compute(sample: Sample) -> Float64Array:
@@ -15,12 +11,7 @@ def compute(sample: Sample) -> Float64Array:
 
     A bin holds the confidences above its lower edge, up to its upper one.
     """
-    ranking = ranked(sample)
-    edges = np.linspace(0, 1, BINS + 1)[1:-1].astype(np.float32)
-    starts_B = np.searchsorted(ranking.confidence_N, edges, side="right")
-    gaps_RB, _ = bin_sums(sample, ranking, starts_B)
-    error_R: Float64Array = np.abs(gaps_RB).sum(axis=1) / len(ranking.order_N)
-    return error_R
+    return ranked(sample).equal_width_R
 
 
 METRIC = Metric(

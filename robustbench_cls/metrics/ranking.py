@@ -1,137 +1,130 @@
 """Images by confidence, on many draws: what calibration errors and response rate curves are computed from.
 
 Images are ranked, and bins of them are cut, once, on the images as they are; a draw changes how often each counts.
-So a bin's sum is a sum of rows of the table of counts, which the kernels add up for all draws at once.
+All that is needed is summed up in one walk over the images, most confident first, for all draws at once. Rows of the
+table of counts are read whole: half as many draws on each of two threads took longer, as rows come from memory in no
+order.
 """
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from robustbench_cls.core.kernel import Float64Array, Int64Array, kernel
+from robustbench_cls.core.kernel import Float32Array, Float64Array, Int64Array, kernel
 from robustbench_cls.core.sample import Sample
 
 UInt8Array: TypeAlias = npt.NDArray[np.uint8]
 
+BINS = 15
+"""Of expected calibration error."""
+
 BIN = 100
 """Images in a bin of RMS calibration error."""
 
-LANES = 512
-"""Draws that a thread works on at a time: their sums stay in the first-level cache."""
-
-THREADS = 2
-"""More gain little, as the table of counts has to come from memory."""
+WALK = 100
+"""Most images that are summed up in single precision."""
 
 
-class Ranking(NamedTuple):
-    """The N images of one condition, least confident first."""
+class Ranked(NamedTuple):
+    """What the ranking of one condition's N images gives on R draws.
 
-    order_N: Int64Array
-    confidence_N: npt.NDArray[np.float32]
-    accuracy_N: Float64Array
-    """Whether the answer is right; for images of equal confidence the mean of them."""
+    Attributes:
+        equal_width_R: confidence less accuracy, absolute, in 15 bins of equal width; mean over images.
+        equal_mass_R: the same in 15 bins of equally many images.
+        squared_R: confidence less accuracy, squared, in bins of 100 images, the most confident of which also holds
+            what is left over; mean over images.
+        squared_first_R: what that most confident bin adds to it.
+        area_R: the mean over k of the accuracy of the k most confident answers.
+    """
+
+    equal_width_R: Float64Array
+    equal_mass_R: Float64Array
+    squared_R: Float64Array
+    squared_first_R: Float64Array
+    area_R: Float64Array
 
 
-def ranked(sample: Sample) -> Ranking:
-    """The images of the sample's only condition."""
+def ranked(sample: Sample) -> Ranked:
+    """The images of the sample's only condition; those of equal confidence count as their mean."""
+    return Ranked(*sample.once("ranked", lambda: _ranked(sample)))
+
+
+def _ranked(sample: Sample) -> Float64Array:
     confidence_N, correct_N = sample.column("confidence")[0], sample.column("correct")[0]
-    order_N = np.argsort(confidence_N, kind="stable")
-    sorted_N = confidence_N[order_N]
-    firsts = np.flatnonzero(np.append(True, sorted_N[1:] != sorted_N[:-1]))
+    order_N = np.argsort(-confidence_N, kind="stable")
+    confidence_N = confidence_N[order_N]
+    firsts = np.flatnonzero(np.append(True, confidence_N[1:] != confidence_N[:-1]))
     sizes = np.diff(np.append(firsts, len(order_N)))
     accuracy_N = np.repeat(np.add.reduceat(correct_N[order_N].astype(np.float64), firsts) / sizes, sizes)
-    return Ranking(order_N, sorted_N, accuracy_N)
+    gap_N = (confidence_N - accuracy_N).astype(np.float32)
+    ends, kinds = _ends(confidence_N)
+    sums_MR = np.zeros((len(Ranked._fields), sample.counts_NR.shape[1]))
+    _walk(sample.counts_NR, order_N, gap_N, accuracy_N.astype(np.float32), ends, kinds, sums_MR)
+    return sums_MR / len(order_N)
 
 
-def bin_sums(sample: Sample, ranking: Ranking, starts: Int64Array) -> tuple[Float64Array, Float64Array]:
-    """By draw and bin: confidence less accuracy, summed over the bin's images, and how many these are; both RB.
+def _ends(confidence_N: Float32Array) -> tuple[Int64Array, Int64Array]:
+    """Where bins end in the ranking, and which: bit 0 those of equal width, bit 1 of equal mass, bit 2 of 100 images.
 
-    Args:
-        starts: where in the ranking each bin but the first begins.
+    A bin of equal width holds the confidences above its lower edge, up to its upper one.
     """
-    edges = np.concatenate([[0], starts, [len(ranking.order_N)]]).astype(np.int64)
-    gap_N = ranking.confidence_N.astype(np.float64) - ranking.accuracy_N
-    shape = (len(edges) - 1, sample.counts_NR.shape[1])
-    gaps_BR, counts_BR = np.empty(shape), np.empty(shape)
-
-    def of(lanes: slice) -> None:
-        _bin_sums(sample.counts_NR[:, lanes], ranking.order_N, gap_N, edges, gaps_BR[:, lanes], counts_BR[:, lanes])
-
-    _in_lanes(shape[1], of)
-    return gaps_BR.T, counts_BR.T
-
-
-def squared_gaps(sample: Sample) -> Float64Array:
-    """By draw and bin of `BIN` images: the squared gap between confidence and accuracy, times the bin's images; RB.
-
-    The last bin holds what is left over as well.
-    """
-
-    def make() -> Float64Array:
-        ranking = ranked(sample)
-        starts = np.arange(BIN, len(ranking.order_N) - BIN + 1, BIN, dtype=np.int64)
-        gaps_RB, counts_RB = bin_sums(sample, ranking, starts)
-        squares_RB: Float64Array = gaps_RB**2 / np.maximum(counts_RB, 1)
-        return squares_RB
-
-    return sample.once("squared_gaps", make)
-
-
-def response_rate_area(sample: Sample) -> Float64Array:
-    """The mean over k of the accuracy of the k most confident answers, R."""
-
-    def make() -> Float64Array:
-        ranking = ranked(sample)
-        areas_R = np.empty(sample.counts_NR.shape[1])
-        order_N, accuracy_N = ranking.order_N[::-1].copy(), ranking.accuracy_N[::-1].copy()
-        _in_lanes(len(areas_R), lambda lanes: _areas(sample.counts_NR[:, lanes], order_N, accuracy_N, areas_R[lanes]))
-        return areas_R
-
-    return sample.once("response_rate_area", make)
-
-
-def _in_lanes(count: int, work: Callable[[slice], None]) -> None:
-    lanes = [slice(start, min(start + LANES, count)) for start in range(0, count, LANES)]
-    with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(work, lanes))
+    size = len(confidence_N)
+    edges = np.linspace(0, 1, BINS + 1)[:-1].astype(np.float32)
+    above = size - np.searchsorted(confidence_N[::-1], edges, side="right")
+    mass = size - np.arange(BINS) * size // BINS
+    hundreds = size - np.arange(0, max(size - BIN, 0) + 1, BIN)
+    ends = np.unique(np.concatenate([above, mass, hundreds, np.arange(WALK, size, WALK), [size]]))
+    kinds = sum(np.isin(ends, own) << bit for bit, own in enumerate((np.append(above, size), mass, hundreds)))
+    return ends.astype(np.int64), np.asarray(kinds, np.int64)
 
 
 @kernel
-def _bin_sums(
+def _walk(
     counts_NR: UInt8Array,
     order_N: Int64Array,
-    gap_N: Float64Array,
-    edges: Int64Array,
-    gaps_BR: Float64Array,
-    counts_BR: Float64Array,
+    gap_N: Float32Array,
+    accuracy_N: Float32Array,
+    ends: Int64Array,
+    kinds: Int64Array,
+    sums_MR: Float64Array,
 ) -> None:
-    for b in range(edges.size - 1):
-        gaps, counts = gaps_BR[b], counts_BR[b]
-        for r in range(gaps.size):
-            gaps[r], counts[r] = 0.0, 0.0
-        for i in range(edges[b], edges[b + 1]):
-            drawn, gap = counts_NR[order_N[i]], gap_N[i]
-            for r in range(gaps.size):
-                count = np.float64(np.int32(drawn[r]))
-                gaps[r] += count * gap
-                counts[r] += count
-
-
-@kernel
-def _areas(counts_NR: UInt8Array, order_N: Int64Array, accuracy_N: Float64Array, areas_R: Float64Array) -> None:
-    """Most confident images first; several copies of an image count together."""
-    right, seen = np.zeros(areas_R.size), np.full(areas_R.size, 1e-300)
-    for r in range(areas_R.size):
-        areas_R[r] = 0.0
-    for i in range(order_N.size):
-        drawn, accuracy = counts_NR[order_N[i]], accuracy_N[i]
-        for r in range(areas_R.size):
-            count = np.float64(np.int32(drawn[r]))
-            seen[r] += count
-            right[r] += count * accuracy
-            areas_R[r] += count * (right[r] / seen[r])
-    for r in range(areas_R.size):
-        areas_R[r] /= seen[r]
+    """Several copies of an image count together; what is summed in single precision is of few images."""
+    draws = counts_NR.shape[1]
+    seen, right = np.full(draws, np.float32(1e-30)), np.zeros(draws, np.float32)
+    gap, area = np.zeros(draws, np.float32), np.zeros(draws, np.float32)
+    width, mass, hundred, before = np.zeros(draws), np.zeros(draws), np.zeros(draws), np.zeros(draws, np.float32)
+    widths, masses, squares, first, areas = sums_MR[0], sums_MR[1], sums_MR[2], sums_MR[3], sums_MR[4]
+    start, is_first = 0, True
+    for e in range(ends.size):
+        for i in range(start, ends[e]):
+            drawn, more, accuracy = counts_NR[order_N[i]], gap_N[i], accuracy_N[i]
+            for r in range(draws):
+                count = np.float32(np.int32(drawn[r]))
+                seen[r] += count
+                right[r] += count * accuracy
+                gap[r] += count * more
+                area[r] += count * (right[r] / seen[r])
+        start = ends[e]
+        for r in range(draws):
+            width[r] += gap[r]
+            mass[r] += gap[r]
+            hundred[r] += gap[r]
+            areas[r] += area[r]
+            gap[r], area[r] = np.float32(0.0), np.float32(0.0)
+        if kinds[e] & 1:
+            for r in range(draws):
+                widths[r] += abs(width[r])
+                width[r] = 0.0
+        if kinds[e] & 2:
+            for r in range(draws):
+                masses[r] += abs(mass[r])
+                mass[r] = 0.0
+        if kinds[e] & 4:
+            for r in range(draws):
+                square = hundred[r] ** 2 / max(seen[r] - before[r], np.float32(1.0))
+                squares[r] += square
+                if is_first:
+                    first[r] = square
+                hundred[r], before[r] = 0.0, seen[r]
+            is_first = False

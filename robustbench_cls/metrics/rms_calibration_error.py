@@ -5,7 +5,7 @@ import numpy as np
 from robustbench_cls.core.kernel import Float64Array
 from robustbench_cls.core.metric import Metric
 from robustbench_cls.core.sample import Sample
-from robustbench_cls.metrics.ranking import squared_gaps
+from robustbench_cls.metrics.ranking import ranked
 
 
 def compute(sample: Sample) -> Float64Array:
@@ -14,7 +14,7 @@ def compute(sample: Sample) -> Float64Array:
     The last bin also holds what is left over. The code published with the source leaves it out:
     `rms_calibration_error_published` does the same.
     """
-    error_R: Float64Array = np.sqrt(squared_gaps(sample).sum(axis=1) / len(sample.predictions.image_ids))
+    error_R: Float64Array = np.sqrt(ranked(sample).squared_R)
     return error_R
 
 

@@ -6,16 +6,16 @@ from robustbench_cls.core.errors import NotApplicable
 from robustbench_cls.core.kernel import Float64Array
 from robustbench_cls.core.metric import Metric
 from robustbench_cls.core.sample import Sample
-from robustbench_cls.metrics.ranking import squared_gaps
+from robustbench_cls.metrics.ranking import BIN, ranked
 
 
 def compute(sample: Sample) -> Float64Array:
     """`rms_calibration_error` without its last bin, the most confident images, as its published code computes it."""
     size = len(sample.predictions.image_ids)
-    squares_RB = squared_gaps(sample)
-    if squares_RB.shape[1] < 2:
-        raise NotApplicable(f"The published RMS calibration error needs 200 images, there are {size}.")
-    error_R: Float64Array = np.sqrt(squares_RB[:, :-1].sum(axis=1) / size)
+    if size < 2 * BIN:
+        raise NotApplicable(f"The published RMS calibration error needs {2 * BIN} images, there are {size}.")
+    found = ranked(sample)
+    error_R: Float64Array = np.sqrt(np.maximum(found.squared_R - found.squared_first_R, 0.0))
     return error_R
 
 
