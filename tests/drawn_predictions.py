@@ -7,6 +7,7 @@ import numpy as np
 from robustbench_cls.core.corruption import IMAGENET_C, SEVERITIES
 from robustbench_cls.core.predictions import Predictions
 from robustbench_cls.core.suite import Condition
+from robustbench_cls.metrics.shape_bias import CATEGORIES
 
 ALL_75 = tuple(Condition(name, severity) for name in IMAGENET_C for severity in SEVERITIES)
 CLEAN = Condition("clean")
@@ -35,6 +36,14 @@ def answered(correct_CN: np.ndarray, conditions: Sequence[Condition], seed: int 
     }
     ids = tuple(f"image-{i}" for i in range(images))
     return Predictions(tuple(conditions), ids, columns, True)
+
+
+def stimuli(predictions: Predictions) -> Predictions:
+    """The first condition's answers as if to cue-conflict stimuli, whose texture is the category after the shape's."""
+    columns = {name: values[:1] for name, values in predictions.columns.items()}
+    textures = [CATEGORIES[(label + 1) % 7] for label in columns["label"][0]]
+    ids = tuple(f"{i}-{texture}1.png" for i, texture in enumerate(textures))
+    return Predictions((Condition("cue-conflict"),), ids, columns, False)
 
 
 def drawn(

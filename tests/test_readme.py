@@ -49,6 +49,9 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory, toy: Path, make_folder: Ca
     make_folder(root / "datasets/imagenet/train", classes=classes, count=2)
     make_folder(root / "datasets/imagenet/val", classes=classes, count=1)
     make_folder(root / "datasets/imagenet-a", classes=hard[:2], count=1)
+    make_folder(root / "datasets/cue-conflict", classes=("cat", "dog"), count=2)
+    for path in list((root / "datasets/cue-conflict").rglob("*.png")):
+        path.rename(path.with_name(f"{path.parent.name}{path.stem}-oven1.png"))
     (root / "cifar10").symlink_to(toy)
     make_folder(root / "imagenet-mini/val", classes=classes, count=1)
     (root / "few.py").write_text(

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from robustbench_cls.core.corruption import IMAGENET_C
+from robustbench_cls.core.corruption import EXTRA, IMAGENET_C
 from robustbench_cls.core.errors import NotApplicable, NotAsked
 from robustbench_cls.core.kernel import Float64Array
 from robustbench_cls.core.predictions import Predictions
@@ -111,6 +111,17 @@ class Sample:
         if not kept:
             raise NotApplicable("Every corruption is in one of the recipes, so there is no mean over those held out.")
         return self.only(kept)
+
+    def averaged(self) -> list[Condition]:
+        """The conditions that means over a suite's corruptions are of: all but those of the four extra corruptions.
+
+        Raises:
+            NotApplicable: there are none.
+        """
+        counted = [condition for condition in self.conditions if condition.name not in EXTRA]
+        if not counted:
+            raise NotApplicable("Means are over the corruptions of ImageNet-C; these results have none of them.")
+        return counted
 
     def only(self, conditions: Sequence[Condition]) -> "Sample":
         """The same draws of fewer conditions."""

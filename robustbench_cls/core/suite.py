@@ -24,10 +24,15 @@ class LabelSpace:
 
     Logits are restricted to it before softmax and argmax. On a head that has none of these classes (the
     user's own data) the classes that the split shows take their place.
+
+    Attributes:
+        categories: by name the head's classes that make it up; where there are any, categories compete and not
+            classes, each with the mean probability of its classes.
     """
 
     name: str
     class_names: tuple[str, ...] = ()
+    categories: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 HEAD = LabelSpace("head")

@@ -7,6 +7,7 @@ WordNet ids, and a guess there is a wrong number. The lists come with timm and a
 import importlib.util
 from collections.abc import Sequence
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -17,17 +18,17 @@ from robustbench_cls.core.suite import LabelSpace
 
 
 @cache
-def _timm_list(name: str) -> tuple[str, ...]:
+def _timm_lines(name: str) -> tuple[str, ...]:
     spec = importlib.util.find_spec("timm")
     if spec is None or spec.origin is None:
         raise ImportError("timm is not installed")
     path = Path(spec.origin).parent / "data" / "_info" / name
-    return tuple(path.read_text(encoding="utf-8").split())
+    return tuple(path.read_text(encoding="utf-8").splitlines())
 
 
 def imagenet_1k() -> tuple[str, ...]:
     """The 1000 WordNet ids of ImageNet-1k in the order of every published head."""
-    return _timm_list("imagenet_synsets.txt")
+    return _timm_lines("imagenet_synsets.txt")
 
 
 def imagenet_a() -> LabelSpace:
@@ -36,7 +37,26 @@ def imagenet_a() -> LabelSpace:
     Source: Hendrycks et al. 2021, arXiv:1907.07174; indices as timm ships them.
     """
     names = imagenet_1k()
-    return LabelSpace("imagenet-a", tuple(names[int(i)] for i in _timm_list("imagenet_a_indices.txt")))
+    return LabelSpace("imagenet-a", tuple(names[int(i)] for i in _timm_lines("imagenet_a_indices.txt")))
+
+
+def cue_conflict() -> LabelSpace:
+    """The 16 entry-level categories of cue-conflict stimuli, with the 207 classes of ImageNet that make them up.
+
+    Source: Geirhos et al. 2019, arXiv:1811.12231; classes from its `human_categories.py`.
+    """
+    categories: dict[str, list[str]] = {}
+    listed = files("robustbench_cls.data") / "cue_conflict_categories.csv"
+    for line in listed.read_text(encoding="utf-8").splitlines()[1:]:
+        category, name = line.split(",")
+        categories.setdefault(category, []).append(name)
+    return LabelSpace("16 categories", categories=tuple((name, tuple(own)) for name, own in categories.items()))
+
+
+def in_words(names: Sequence[str]) -> tuple[str, ...]:
+    """Class names for readers: a WordNet id with its first lemma behind it, any other name as it is."""
+    lemmas = dict(line.split("\t")[:2] for line in _timm_lines("imagenet_synset_to_lemma.txt"))
+    return tuple(f"{name} {lemmas[name].split(',')[0]}" if name in lemmas else name for name in names)
 
 
 def competing(space: LabelSpace, head: Sequence[str], shown: Sequence[str]) -> npt.NDArray[np.int64]:

@@ -33,6 +33,8 @@ def warnings_of(
             f"{part.crops.source.path}: no value of {len(shown)} images is over 1, of 255. They seem to be stored in "
             "the range 0..1; store them in 0..255."
         ]
+    if not part.condition.severity and part.condition.name != "clean":  # made to be hard, as ImageNet-A is
+        return []
     forward = Forward(classifier)
     logits_BC = torch.cat([forward(images_BHW3[i : i + batch_size]).cpu() for i in range(0, len(shown), batch_size)])
     allowed_K = torch.from_numpy(competing_K)

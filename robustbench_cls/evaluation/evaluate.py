@@ -13,6 +13,7 @@ from robustbench_cls.core.suite import Protocol, Suite
 from robustbench_cls.core.versions import versions
 from robustbench_cls.data.batches import Part, Rows, loading_workers
 from robustbench_cls.data.crop_cache import Crops, open_crops
+from robustbench_cls.data.label_spaces import in_words
 from robustbench_cls.evaluation.checks import warnings_of
 from robustbench_cls.evaluation.loop import measure
 from robustbench_cls.evaluation.plan import Plan, plan
@@ -102,7 +103,7 @@ def evaluate(
     runs = [open_run(_stored(p, classifier, out)) for p in plans]
     for suite_plan, run in zip(plans, runs, strict=True):
         with _claimed(run, shard):
-            _measure_missing(suite_plan, run, classifier, options, workers, shard)
+            _measure_missing(suite_plan, run, options, workers, shard)
     return runs
 
 
@@ -142,12 +143,12 @@ def _stored(suite_plan: Plan, classifier: Classifier, out: Path) -> StoredRun:
         reference=suite_plan.reference,
         imagenet=suite_plan.imagenet,
         provenance=provenance,
+        class_names=in_words(suite_plan.classifier.class_names),
     )
 
 
-def _measure_missing(
-    suite_plan: Plan, run: StoredRun, classifier: Classifier, options: EvaluationOptions, workers: int, shard: Shard
-) -> None:
+def _measure_missing(suite_plan: Plan, run: StoredRun, options: EvaluationOptions, workers: int, shard: Shard) -> None:
+    classifier = suite_plan.classifier
     for part in suite_plan.parts:  # a process that died may have stored the last piece of one
         join(run, part)
     if options.keep_logits:

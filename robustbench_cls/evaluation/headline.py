@@ -8,9 +8,11 @@ from robustbench_cls.metrics.scoring import score
 
 WIDE = ("mce", "relative_mce", "mean_corruption_error_unnormalised")
 
+PLAIN = ("shape_bias", "top1_accuracy", "top5_accuracy")
+"""Of a suite without severities."""
 
-HEADLINE = (*WIDE, "top1_accuracy", "top5_accuracy", "head_top1_accuracy")
-"""All that may be printed: computing every metric of 50,000 images takes a minute."""
+HEADLINE = (*WIDE, *PLAIN, "head_top1_accuracy")
+"""All that may be printed: computing every metric of 50,000 images takes longer."""
 
 
 def run_scores(run: StoredRun, only: Collection[str] = ()) -> tuple[list[Score], list[str]]:
@@ -24,7 +26,7 @@ def headline(run: StoredRun, scores: list[Score]) -> list[Score]:
     clean = [s for s in scores if s.condition == "clean" and s.metric == "top1_accuracy"]
     if wide:
         return clean + wide
-    shown = {"top1_accuracy", "top5_accuracy"} | (
-        {"head_top1_accuracy"} if run.identity.label_space != "head" else set()
-    )
+    restricted = run.identity.label_space_sha256 != run.identity.classes_sha256
+    categories = any(s.metric == "shape_bias" for s in scores)
+    shown = (*PLAIN, "head_top1_accuracy") if restricted and not categories else PLAIN
     return [s for s in scores if s.metric in shown and not s.severity]

@@ -20,6 +20,7 @@ from robustbench_cls.data.crop_cache import Crops
 from robustbench_cls.data.label_spaces import competing, imagenet_1k, to_head
 from robustbench_cls.data.locate import SuiteData, locate
 from robustbench_cls.data.source import ImageSource, open_source
+from robustbench_cls.models.categories import by_category
 from robustbench_cls.models.classifier import Classifier
 
 
@@ -43,12 +44,14 @@ class Plan:
     """One suite for one model.
 
     Attributes:
+        classifier: what is asked; its head is that of the model, or the suite's categories.
         parts: a part for each condition, the reference first where there is one.
         competing_K: the head's classes that may be answered, ascending.
         notes: what the reader of the numbers should know of the data.
     """
 
     identity: RunIdentity
+    classifier: Classifier
     suite: Suite
     reference: Condition | None
     parts: tuple[Part, ...]
@@ -66,7 +69,8 @@ def plan(suite: Suite, classifier: Classifier, data: Path | None, limit: int, se
     _check_suite(suite)
     found = locate(suite, data)
     sources = _sources(suite, found)
-    head = classifier.class_names
+    asked = by_category(classifier, suite)
+    head = asked.class_names
     competing_K = competing(suite.label_space, head, sources[0].class_names)
     select = _Selection(suite.name, head, competing_K, limit, seed)
     if not found.published:
@@ -91,11 +95,12 @@ def plan(suite: Suite, classifier: Classifier, data: Path | None, limit: int, se
         notes = (*notes, "no clean val images were found, so no number is relative to them")
     return Plan(
         identity=_identity(suite, classifier, protocol, select, parts),
+        classifier=asked,
         suite=suite,
         reference=suite.reference if found.reference else None,
         parts=tuple(parts),
         competing_K=competing_K,
-        imagenet=classifier.imagenet and len(competing_K) == len(head),
+        imagenet=asked.imagenet and len(competing_K) == len(head),
         notes=notes,
     )
 
@@ -198,6 +203,7 @@ def _identity(
     select: _Selection,
     parts: Sequence[Part],
 ) -> RunIdentity:
+    whole = len(select.names) == len(select.head)
     fingerprints = tuple(dict.fromkeys(part.crops.source.fingerprint for part in parts))
     return RunIdentity(
         model=classifier.name,
@@ -206,7 +212,7 @@ def _identity(
         suite=suite.name,
         suite_version=suite.version,
         protocol=protocol,
-        label_space=suite.label_space.name if len(select.names) < len(select.head) else "head",
+        label_space="head" if whole and not suite.label_space.categories else suite.label_space.name,
         label_space_sha256=names_sha256(select.names),
         data_fingerprint=names_sha256(fingerprints),
         limit=select.limit,

@@ -41,6 +41,7 @@ class StoredRun:
         reference: the clean condition measured beside them, or None.
         imagenet: the label space is the 1000 classes of ImageNet-1k.
         provenance: what does not decide the numbers but explains them: versions, recipe, notes.
+        class_names: what the indices of labels and answers stand for, for readers; empty where it is not known.
     """
 
     folder: Path
@@ -49,6 +50,7 @@ class StoredRun:
     reference: Condition | None
     imagenet: bool
     provenance: Mapping[str, Any]
+    class_names: tuple[str, ...] = ()
 
     @property
     def all_conditions(self) -> tuple[Condition, ...]:
@@ -196,6 +198,7 @@ def open_run(run: StoredRun) -> StoredRun:
         "reference": asdict(run.reference) if run.reference else None,
         "imagenet": run.imagenet,
         "provenance": dict(run.provenance),
+        "class_names": list(run.class_names),
     }
     write_json(manifest, content)
     return run
@@ -219,6 +222,7 @@ def read_run(folder: Path) -> StoredRun:
             reference=Condition(**content["reference"]) if content["reference"] else None,
             imagenet=content["imagenet"],
             provenance=dict(content["provenance"]),
+            class_names=tuple(content.get("class_names", ())),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(

@@ -1,7 +1,5 @@
 """Mean error over corruptions and severities, without a baseline."""
 
-from robustbench_cls.core.corruption import EXTRA
-from robustbench_cls.core.errors import NotApplicable
 from robustbench_cls.core.kernel import Float64Array
 from robustbench_cls.core.metric import Metric
 from robustbench_cls.core.sample import Sample
@@ -12,10 +10,7 @@ def compute(sample: Sample) -> Float64Array:
 
     Another number than mCE (ResNet-50: 60.8 % against an mCE of 76.7): it has meaning on any classes.
     """
-    counted = [condition for condition in sample.conditions if condition.name not in EXTRA]
-    if not counted:
-        raise NotApplicable("The mean corruption error is over corruptions; these results have none of ImageNet-C's.")
-    return sample.only(counted).mean_error()
+    return sample.only(sample.averaged()).mean_error()
 
 
 METRIC = Metric(

@@ -3,12 +3,16 @@
 Source: Geirhos et al. 2019, arXiv:1811.12231, on cue-conflict stimuli.
 """
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from robustbench_cls.core.errors import NotApplicable, UserError
+from robustbench_cls.core.errors import NotApplicable, NotAsked, UserError
 from robustbench_cls.core.kernel import Float64Array
+from robustbench_cls.core.metric import Metric
+from robustbench_cls.core.predictions import Predictions
+from robustbench_cls.core.sample import Sample
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +35,14 @@ CATEGORIES = (
     "oven",
     "truck",
 )
-"""The 16 entry-level categories of the stimuli."""
+"""The 16 entry-level categories of the stimuli, in the order of the suite's label space."""
+
+CONDITION = "cue-conflict"
+
+STIMULUS = re.compile(r"-([a-z]+)\d*\.\w+$")
+"""The end of a stimulus's name, with its texture."""
+
+NO_ANSWERS = "Shape bias needs answers that are the shape's or the texture's category; there are none."
 
 
 def shape_bias(decisions: "pd.DataFrame") -> float:
@@ -50,11 +61,10 @@ def shape_bias(decisions: "pd.DataFrame") -> float:
 
     Source: Geirhos et al. 2019, arXiv:1811.12231.
     """
-    counts = decision_counts(decisions).sum()
-    both = int(counts["shape"] + counts["texture"])
-    if not both:
-        raise NotApplicable("Shape bias needs answers that are the shape's or the texture's category; there are none.")
-    return float(counts["shape"] / both)
+    chosen = _chosen(decisions).sum()
+    if not chosen.sum():
+        raise NotApplicable(NO_ANSWERS)
+    return float(chosen["shape"] / chosen.sum())
 
 
 def decision_counts(decisions: "pd.DataFrame") -> "pd.DataFrame":
@@ -66,25 +76,79 @@ def decision_counts(decisions: "pd.DataFrame") -> "pd.DataFrame":
     Raises:
         UserError: a column is missing.
     """
+    conflict = decisions["shape"] != decisions["texture"]
+    counts: pd.DataFrame = _chosen(decisions)[conflict].groupby(decisions["shape"][conflict]).sum()
+    return counts
+
+
+def _chosen(decisions: "pd.DataFrame") -> "pd.DataFrame":
+    """Whether the answer is the category of the shape, and of the texture; neither where the two are one."""
     lacking = {"shape", "texture", "decision"} - set(decisions)
     if lacking:
         raise UserError(
             f"Decisions need the columns shape, texture and decision; missing: {', '.join(sorted(lacking))}."
         )
-    conflict = decisions[decisions["shape"] != decisions["texture"]]
-    by_shape = conflict["decision"] == conflict["shape"]
-    by_texture = conflict["decision"] == conflict["texture"]
-    counts: pd.DataFrame = by_shape.to_frame("shape").assign(texture=by_texture).groupby(conflict["shape"]).sum()
-    return counts
+    conflict = decisions["shape"] != decisions["texture"]
+    chosen: pd.DataFrame = (decisions[["shape", "texture"]].eq(decisions["decision"], axis=0)).mul(conflict, axis=0)
+    return chosen
 
 
-def decide(probabilities_NC: Float64Array, members: "dict[str, list[int]]") -> list[str]:
-    """The category of each answer: the one whose classes have the highest mean probability.
+def decisions_of(predictions: Predictions) -> "pd.DataFrame":
+    """What a model answered on cue-conflict stimuli, for `shape_bias`.
 
-    Args:
-        probabilities_NC: softmax over all classes.
-        members: indices of the classes of each category.
+    Raises:
+        NotAsked: the images are not such stimuli.
+        NotApplicable: an image's name doesn't tell its texture.
     """
-    means_NK = np.stack([probabilities_NC[:, own].mean(axis=1) for own in members.values()], axis=1)
-    names = list(members)
-    return [names[place] for place in means_NK.argmax(axis=1)]
+    import pandas as pd
+
+    if [condition.name for condition in predictions.conditions] != [CONDITION]:
+        raise NotAsked("Shape bias is of cue-conflict stimuli.")
+    names = np.array(CATEGORIES)
+    columns = predictions.columns
+    table: pd.DataFrame = pd.DataFrame(
+        {
+            "shape": names[columns["label"][0]],
+            "texture": [_texture(image_id) for image_id in predictions.image_ids],
+            "decision": names[columns["prediction"][0]],
+        }
+    )
+    return table
+
+
+def _texture(image_id: str) -> str:
+    found = STIMULUS.search(image_id)
+    if not found or found[1] not in CATEGORIES:
+        raise NotApplicable(
+            "Shape bias needs images called <shape><number>-<texture><number>.png, such as cat7-elephant1.png, with "
+            f"textures of the 16 categories; found {image_id}."
+        )
+    return found[1]
+
+
+def compute(sample: Sample) -> Float64Array:
+    """Answers by shape, as a fraction of those by shape or by texture, on images whose shape and texture differ."""
+    both_R = sample.mean_made("by_shape_or_texture", lambda predictions: _rows(predictions).sum(axis=0, keepdims=True))
+    shape_R = sample.mean_made("by_shape", lambda predictions: _rows(predictions)[:1])
+    if not both_R[0, 0]:
+        raise NotApplicable(NO_ANSWERS)
+    some_R = np.where(both_R > 0, both_R, 1.0)  # of few images, a draw may have no such answer
+    bias_R: Float64Array = np.where(both_R > 0, shape_R / some_R, shape_R[0] / both_R[0])[:, 0]
+    return bias_R
+
+
+def _rows(predictions: Predictions) -> Float64Array:
+    """Answers by shape and by texture, 2N."""
+    chosen_2N: Float64Array = _chosen(decisions_of(predictions)).to_numpy(np.float64).T
+    return chosen_2N
+
+
+METRIC = Metric(
+    name="shape_bias",
+    title="Shape bias",
+    scope="condition",
+    unit="fraction",
+    higher_is_better=True,
+    source="https://arxiv.org/abs/1811.12231",
+    compute=compute,
+)

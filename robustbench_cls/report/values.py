@@ -51,21 +51,26 @@ def find(table: ScoreTable, entry: LabelledRun, metric: str, condition: str, sev
     return [score] if score else []
 
 
+def decimals(unit: str) -> int:
+    """One of what is in percent, three of what is small."""
+    return 3 if unit in ("nats", "number") else 1
+
+
 def shown_value(score: Score) -> float:
-    """The value as a reader sees it: in percent, rounded to one decimal."""
-    return round(score.value * shown_scale(score.unit), 1)
+    """The value as a reader sees it: fractions in percent, rounded."""
+    return round(score.value * shown_scale(score.unit), decimals(score.unit))
 
 
-def number(value: float, *, signed: bool = False) -> str:
-    """One decimal, with a true minus sign and no negative zero."""
-    text = f"{round(value, 1) + 0.0:{'+' if signed and round(value, 1) else ''}.1f}"
-    return text.replace("-", "\N{MINUS SIGN}")
+def number(value: float, *, signed: bool = False, decimals: int = 1) -> str:
+    """With a true minus sign and no negative zero."""
+    rounded = round(value, decimals) + 0.0
+    return f"{rounded:{'+' if signed and rounded else ''}.{decimals}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def interval(score: Score) -> str:
     """`65.1 to 68.4`, in the unit of the number it belongs to."""
-    scale = shown_scale(score.unit)
-    return f"{number(score.low * scale)} to {number(score.high * scale)}"
+    ends = (number(end * shown_scale(score.unit), decimals=decimals(score.unit)) for end in (score.low, score.high))
+    return " to ".join(ends)
 
 
 def cells(found: Sequence[Sequence[Score]], marks: Sequence[str], *, higher_is_better: bool) -> list[Cell]:
@@ -77,7 +82,7 @@ def cells(found: Sequence[Sequence[Score]], marks: Sequence[str], *, higher_is_b
     best = [(max if higher_is_better else min)(rivals)] if len(rivals) > 1 else []
     return [
         Cell(
-            number(shown_value(scores[0])),
+            number(shown_value(scores[0]), decimals=decimals(scores[0].unit)),
             scores[0].n,
             PARTIAL not in mark and shown_value(scores[0]) in best,
             mark,

@@ -1,5 +1,6 @@
 """Shape bias, effective robustness and classes, against published answers and by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,12 +8,13 @@ import pandas as pd
 import pytest
 
 from robustbench_cls import shape_bias
-from robustbench_cls.core.errors import NotApplicable, UserError
+from robustbench_cls.core.errors import NotApplicable, NotAsked, UserError
 from robustbench_cls.core.predictions import Predictions
+from robustbench_cls.core.sample import Sample
 from robustbench_cls.core.suite import Condition
 from robustbench_cls.metrics.classes import most_confused, per_class_accuracy
 from robustbench_cls.metrics.effective_robustness import effective_robustness
-from robustbench_cls.metrics.shape_bias import CATEGORIES, decide, decision_counts
+from robustbench_cls.metrics.shape_bias import CATEGORIES, METRIC, decision_counts
 
 
 def responses(shared: Path, model: str) -> pd.DataFrame:
@@ -42,9 +44,29 @@ def test_shape_bias_by_hand() -> None:
         shape_bias(decisions.drop(columns="texture"))
 
 
-def test_a_decision_is_by_the_mean_and_not_the_sum() -> None:
-    probabilities = np.array([[0.3, 0.3, 0.4], [0.5, 0.4, 0.1]])
-    assert decide(probabilities, {"dog": [0, 1], "cat": [2]}) == ["cat", "dog"]
+def as_predictions(decisions: pd.DataFrame) -> Predictions:
+    """Answers as they are stored."""
+    place = {name: i for i, name in enumerate(CATEGORIES)}
+    shape, answer = (decisions[name].map(place).to_numpy(np.int32) for name in ("shape", "decision"))
+    ids = tuple(f"{row.shape}/{row.shape}1-{row.texture}{i}.png" for i, row in enumerate(decisions.itertuples()))
+    return Predictions((Condition("cue-conflict"),), ids, {"label": shape[None], "prediction": answer[None]}, False)
+
+
+def test_the_metric_gives_the_published_bias_with_an_interval(shared: Path) -> None:
+    decisions = responses(shared, "resnet50")
+    bias_R = METRIC.compute(Sample.of(as_predictions(decisions)))
+    assert bias_R[0] == pytest.approx(162 / 734, abs=1e-12)
+    low, high = np.percentile(bias_R[1:], [2.5, 97.5])
+    half = 1.96 * np.sqrt(162 / 734 * 572 / 734 / 734)
+    assert (high - low) / 2 == pytest.approx(half, rel=0.1)
+
+
+def test_a_texture_that_the_name_does_not_tell() -> None:
+    predictions = as_predictions(pd.DataFrame([("cat", "dog", "cat")], columns=["shape", "texture", "decision"]))
+    with pytest.raises(NotApplicable, match=r"found cat/photo\.png"):
+        METRIC.compute(Sample.of(replace(predictions, image_ids=("cat/photo.png",)), 0))
+    with pytest.raises(NotAsked, match="cue-conflict stimuli"):
+        METRIC.compute(Sample.of(replace(predictions, conditions=(Condition("clean"),)), 0))
 
 
 def test_effective_robustness_is_the_distance_from_the_line() -> None:

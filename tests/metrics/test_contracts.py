@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from drawn_predictions import ALL_75, CLEAN, answered, drawn
+from drawn_predictions import ALL_75, CLEAN, answered, drawn, stimuli
 
 from robustbench_cls.core.corruption import EXTRA, IMAGENET_C, SEVERITIES
 from robustbench_cls.core.errors import NotApplicable
@@ -30,9 +30,12 @@ OF_SCOPE = {
 }
 
 
-def sample_for(metric: Metric, predictions: Predictions) -> Sample:
-    baseline = drawn(0.5, seed=99)
-    sample = Sample.of(predictions, 50, baseline, CONTAINED)
+def sample_for(
+    metric: Metric, predictions: Predictions, resamples: int = 50, baseline: Predictions | None = None
+) -> Sample:
+    if metric.name == "shape_bias":
+        return Sample.of(stimuli(predictions), resamples)
+    sample = Sample.of(predictions, resamples, baseline or drawn(0.5, seed=99), CONTAINED)
     return sample.only(OF_SCOPE[metric.scope])
 
 
@@ -71,7 +74,7 @@ def test_one_value_a_draw_the_first_of_the_images_as_they_are(metric: Metric) ->
     values_R = metric.compute(sample_for(metric, whole))
     assert values_R.shape == (51,) and values_R.dtype == np.float64
     assert np.isfinite(values_R).all() and np.std(values_R[1:]) > 0
-    alone = metric.compute(Sample.of(whole, 0, drawn(0.5, seed=99), CONTAINED).only(OF_SCOPE[metric.scope]))
+    alone = metric.compute(sample_for(metric, whole, 0))
     assert alone == pytest.approx([values_R[0]], abs=1e-12)
 
 
@@ -79,8 +82,6 @@ def test_one_value_a_draw_the_first_of_the_images_as_they_are(metric: Metric) ->
 def test_a_draw_is_worth_its_images(metric: Metric) -> None:
     """What a metric says of a draw is what it would say of the images drawn, bins of images apart."""
     whole = drawn(0.6, images=60)
-    sample = sample_for(metric, whole)
-    drawn_N = np.repeat(np.arange(60), sample.counts_NR[:, 7])
 
     def of_draw(p: Predictions) -> Predictions:
         ids = tuple(f"{i}" for i in range(60))
@@ -91,9 +92,10 @@ def test_a_draw_is_worth_its_images(metric: Metric) -> None:
 
     if metric.name in ("adaptive_ece", "rms_calibration_error_published"):
         pytest.skip("its bins are cut on the images as they are")
-    whole_draw = Sample.of(both(whole), 0, both(drawn(0.5, seed=99, images=60)), CONTAINED)
-    sample = Sample.of(whole, 50, drawn(0.5, seed=99, images=60), CONTAINED).only(OF_SCOPE[metric.scope])
-    expected = metric.compute(whole_draw.only(OF_SCOPE[metric.scope]))[0]
+    baseline = drawn(0.5, seed=99, images=60)
+    sample = sample_for(metric, whole, baseline=baseline)
+    drawn_N = np.repeat(np.arange(60), sample.counts_NR[:, 7])
+    expected = metric.compute(sample_for(metric, both(whole), 0, both(baseline)))[0]
     tolerance = 0.01 if metric.name in ("aurra", "aurc") else 1e-6  # copies of an image count together
     assert metric.compute(sample)[7] == pytest.approx(expected, rel=1e-5, abs=tolerance)
 
@@ -110,7 +112,8 @@ def value(scores: list[Score], name: str, condition: str = "all") -> float:
 
 def test_every_score_lies_in_its_interval_and_the_interval_in_its_bounds() -> None:
     scores, _ = score("m", "imagenet-c", drawn(0.5), drawn(0.4, seed=1), CONTAINED)
-    assert {s.metric for s in scores} == set(METRICS)
+    of_stimuli, _ = score("m", "cue-conflict", stimuli(drawn(0.5)))
+    assert {s.metric for s in (*scores, *of_stimuli)} == set(METRICS)
     for s in scores:
         low, high = BOUNDS.get(s.unit, (-np.inf, np.inf))
         assert low <= s.low < s.high <= high

@@ -15,6 +15,7 @@ from robustbench_cls.core.keys import Key
 from robustbench_cls.core.run import RunIdentity
 from robustbench_cls.core.suite import IMAGENET_224, Condition, Protocol
 from robustbench_cls.evaluation.store import StoredRun, as_table, open_run
+from robustbench_cls.metrics.shape_bias import CATEGORIES
 from robustbench_cls.report.page import collect, render_page
 from robustbench_cls.report.section import ReportData
 
@@ -31,6 +32,7 @@ SUITES: dict[str, tuple[tuple[Condition, ...], Condition | None, Protocol]] = {
     "imagenet": ((CLEAN,), None, OWN),
     "imagenet-c": (CORRUPTED, CLEAN, PUBLISHED),
     "imagenet-a": ((Condition("natural"),), CLEAN, replace(IMAGENET_224, input_size=224)),
+    "cue-conflict": ((Condition("cue-conflict"),), None, replace(IMAGENET_224, input_size=224)),
     "stylized-imagenet": ((Condition("stylized"),), CLEAN, replace(IMAGENET_224, input_size=224)),
 }
 
@@ -67,11 +69,18 @@ def answers(model: str, suite: str, condition: Condition, accuracy: float, image
     draw = Key.of(model, suite, condition.stem).generator()
     correct = draw.random(images) < accuracy
     head = correct & (draw.random(images) < (0.6 if suite == "imagenet-a" else 1.1))
-    labels = Key.of("labels", suite).generator().integers(0, 1000, images)
-    wrong = (labels + 1) % 1000
+    classes = len(CATEGORIES) if suite == "cue-conflict" else 1000
+    labels = Key.of("labels", suite).generator().integers(0, classes, images)
+    wrong = (labels + 1) % classes
+    ids = [f"image-{i}" for i in range(images)]
+    if suite == "cue-conflict":
+        ids = [
+            f"{CATEGORIES[label]}{i}-{CATEGORIES[w]}1.png"
+            for i, (label, w) in enumerate(zip(labels, wrong, strict=True))
+        ]
     return pd.DataFrame(
         {
-            "image_id": [f"image-{i}" for i in range(images)],
+            "image_id": ids,
             "label": labels,
             "prediction": np.where(correct, labels, wrong),
             "correct": correct,
@@ -89,7 +98,11 @@ def accuracy_of(model: str, suite: str, condition: Condition) -> float:
     """Better models by name, worse answers by severity and suite."""
     base = 0.82 - 0.06 * (len(model) % 3)
     easier = (IMAGENET_C.index(condition.name) % 5) * 0.02 if condition.name in IMAGENET_C else 0.0
-    drop = {"imagenet-a": 0.5, "stylized-imagenet": 0.45}.get(suite, 0.0) if condition != CLEAN else 0.0
+    drop = (
+        {"imagenet-a": 0.5, "stylized-imagenet": 0.45, "cue-conflict": 0.6}.get(suite, 0.0)
+        if condition != CLEAN
+        else 0.0
+    )
     return max(0.03, base - drop - 0.12 * condition.severity + easier)
 
 
@@ -114,12 +127,14 @@ def build_run(
     images: int = IMAGES,
     samples: bool = False,
     provenance: Mapping[str, Any] | None = None,
+    class_names: tuple[str, ...] = (),
     **changes: Any,
 ) -> StoredRun:
     """A stored run; `few` leaves three corruptions, `changes` are fields of its identity."""
     usual, reference, _ = SUITES[suite]
     told = PROVENANCE if provenance is None else provenance
-    run = StoredRun(folder, identity(model, suite, **changes), FEW if few else usual, reference, imagenet, told)
+    conditions = FEW if few else usual
+    run = StoredRun(folder, identity(model, suite, **changes), conditions, reference, imagenet, told, class_names)
     open_run(run)
     for condition in run.all_conditions:
         if condition not in leave_out:

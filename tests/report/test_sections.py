@@ -5,21 +5,34 @@ from dataclasses import fields, replace
 from html.parser import HTMLParser
 from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from robustbench_cls.core.discovery import discover
 from robustbench_cls.core.metric import Score
+from robustbench_cls.core.predictions import Predictions
 from robustbench_cls.core.suite import Condition
 from robustbench_cls.report import figure, values
+from robustbench_cls.report.block import block
 from robustbench_cls.report.labels import columns, label_runs
 from robustbench_cls.report.page import collect
 from robustbench_cls.report.section import ReportData, Section
-from robustbench_cls.report.sections import corruptions, heatmap, samples, severity_curves, summary
+from robustbench_cls.report.sections import (
+    calibration,
+    classes,
+    corruptions,
+    heatmap,
+    samples,
+    severity_curves,
+    shape_bias,
+    summary,
+)
 from robustbench_cls.report.values import OVERLAP, PARTIAL
 
 SECTIONS = discover("robustbench_cls.report.sections", Section)
 OF_SEVERAL_MODELS = ("effective_robustness", "seeds")
+OF_STIMULI = ("shape_bias",)
 EMPTY = ReportData((), pd.DataFrame(columns=[field.name for field in fields(Score)]), ())
 HOSTILE = "<script>x</script>"
 VOID = {"meta", "img", "path", "use", "br", "input", "rect"}
@@ -91,7 +104,7 @@ def test_section_renders_the_same_again(name, report):
 def test_sections_escape_names_of_partial_runs(hostile):
     for section in SECTIONS.values():
         html = section.render(hostile)
-        assert bool(html) == (section.name not in OF_SEVERAL_MODELS)
+        assert bool(html) == (section.name not in OF_SEVERAL_MODELS + OF_STIMULI)
         assert "<script" not in html
 
 
@@ -111,7 +124,7 @@ def test_summary_shows_the_scores(report):
     table = values.score_table(report.data.scores)
     html = SECTIONS["summary"].render(report.data)
     for column in columns(report.data.runs):
-        shown = summary.block(column, ["resnet50", "vit_small"], table)
+        shown = block(column, summary.measures(column, table), ["resnet50", "vit_small"], table)
         for place, measure in enumerate(shown.measures):
             for model, cells in shown.rows.items():
                 wanted = table[model, column.label, measure.condition, 0, measure.metric.name]
@@ -143,10 +156,10 @@ def test_summary_never_shows_relative_mce_alone(report):
     column = next(c for c in columns(report.data.runs) if c.label == "imagenet-c")
     table = dict(values.score_table(report.data.scores))
     del table["resnet50", "imagenet-c", "clean", 0, "top1_accuracy"]
-    block = summary.block(column, ["resnet50", "vit_small"], table)
-    place = [measure.metric.name for measure in block.measures].index("relative_mce")
-    assert block.rows["resnet50"][place].text == values.ABSENT
-    assert block.rows["vit_small"][place].text != values.ABSENT
+    shown = block(column, summary.measures(column, table), ["resnet50", "vit_small"], table)
+    place = [measure.metric.name for measure in shown.measures].index("relative_mce")
+    assert shown.rows["resnet50"][place].text == values.ABSENT
+    assert shown.rows["vit_small"][place].text != values.ABSENT
 
 
 @pytest.mark.parametrize(("higher", "best"), [(True, [False, True, True]), (False, [True, False, False])])
@@ -172,9 +185,10 @@ def test_summary_marks_partial_numbers(build):
     build("b", few=True, leave_out=[Condition("fog", 1)])
     data = collect([whole.folder.parent])
     [column] = columns(data.runs)
-    block = summary.block(column, ["a", "b"], values.score_table(data.scores))
-    marked = [PARTIAL in cell.marks for cell in block.rows["b"]]
-    assert marked == [measure.whole_suite for measure in block.measures]
+    table = values.score_table(data.scores)
+    shown = block(column, summary.measures(column, table), ["a", "b"], table)
+    marked = [PARTIAL in cell.marks for cell in shown.rows["b"]]
+    assert marked == [measure.whole_suite for measure in shown.measures]
     assert "b on imagenet-c: 1 of 16 conditions missing." in SECTIONS["summary"].render(data)
 
 
@@ -277,7 +291,7 @@ def test_lines_differ_in_more_than_colour():
 
 def test_figures_carry_no_date_and_no_address(report):
     figures = re.findall(r"<svg.*?</svg>", report.html, flags=re.DOTALL)
-    assert len(figures) == 3
+    assert len(figures) >= report.html.count('<div class="plot"') >= 3
     assert all(re.match(r"<svg [^>]*max-width:[\d.]+in", drawn) for drawn in figures)
     assert not any("http" in drawn or "<metadata" in drawn for drawn in figures)
 
@@ -331,3 +345,55 @@ def test_links_in_provenance_are_links_only_to_the_web(build):
 
 def test_notes_are_listed(one_model):
     assert "<li>a note</li>" in SECTIONS["notes"].render(one_model)
+
+
+def test_calibration_shows_means_over_corruptions_and_conditions(report):
+    table = values.score_table(report.data.scores)
+    shown = {
+        c.label: [(m.metric.name, m.condition) for m in calibration.measures(c, table)]
+        for c in columns(report.data.runs)
+    }
+    assert shown["imagenet-c"] == [("mean_nll", "all"), ("mean_ece", "all")]
+    assert shown["imagenet"] == [(name, "clean") for name in calibration.SHOWN]
+    html = SECTIONS["calibration"].render(report.data)
+    wanted = table["vit_small", "imagenet-c", "all", 0, "mean_nll"]
+    assert f">{wanted.value:.3f}<" in html
+    suite = next(c for c in columns(report.data.runs) if c.corrupted)
+    assert list(calibration.diagrams(suite)) == ["imagenet-c: all conditions"]  # 40 clean images fill no bin
+    assert "imagenet-c: all conditions" in text_of(html)
+
+
+def test_reliability_by_hand():
+    confidence = np.repeat([0.05, 0.95, 0.98, 0.5], [20, 10, 10, calibration.FEWEST - 1]).astype(np.float32)[None]
+    correct = np.arange(confidence.size)[None] % 2 == 0
+    clean = (Condition("clean"),)
+    predictions = Predictions(clean, ("",) * confidence.size, {"confidence": confidence, "correct": correct}, False)
+    low, high = calibration.reliability(predictions)
+    assert low == pytest.approx((5, 50), abs=1e-4)
+    assert high == pytest.approx((96.5, 50), abs=1e-4)
+
+
+def test_classes_are_named_and_ordered(build):
+    run = build(suite="imagenet", class_names=tuple(f"name {i}" for i in range(1000)))
+    lowest, pairs = classes.tables(run)
+    accuracies = [float(row.accuracy) for row in lowest]
+    assert accuracies == sorted(accuracies) and lowest[0].name.startswith("name ")
+    frame = run.read(Condition("clean"))
+    wrong = frame[~frame.correct]
+    assert {(row.name, row.answer) for row in pairs} <= {
+        (f"name {a}", f"name {b}") for a, b in zip(wrong.label, wrong.prediction, strict=True)
+    }
+    assert pairs[0].share == "100.0"
+    assert classes.tables(build(suite="imagenet"))[0][0].name.startswith("class ")
+
+
+def test_shape_bias_bars_are_of_the_stored_answers(report):
+    column = next(c for c in columns(report.data.runs) if c.label == "cue-conflict")
+    counts = shape_bias.counts(column)["resnet50"]
+    run = column.runs[0].run
+    frame = run.read(run.conditions[0])
+    assert int(counts["shape"].sum()) == int(frame.correct.sum())
+    assert int(counts.to_numpy().sum()) == len(frame)  # wrong answers are all by texture there
+    text = text_of(SECTIONS["shape_bias"].render(report.data))
+    share = 100 * frame.correct.mean()
+    assert f"resnet50 {share:.1f} % [" in text
