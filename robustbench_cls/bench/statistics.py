@@ -12,6 +12,7 @@ from robustbench_cls.core.predictions import Predictions
 from robustbench_cls.core.sample import RESAMPLES, Sample, draws
 from robustbench_cls.core.suite import Condition
 from robustbench_cls.core.versions import versions
+from robustbench_cls.metrics.interval import interval
 from robustbench_cls.metrics.scoring import all_metrics, parts
 
 CLASSES = 1000
@@ -68,9 +69,10 @@ def _values(name: str, sample: Sample) -> int:
     metric, numbers = all_metrics()[name], 0
     for _, _, part in parts(metric, sample):
         try:
-            numbers += len(metric.compute(part)) > 0
+            low, high = interval(metric.compute(part), metric.unit, len(sample.predictions.image_ids))
         except NotApplicable:
             break
+        numbers += low <= high
     return numbers
 
 

@@ -156,7 +156,7 @@ def test_a_baseline_without_errors_or_conditions_is_no_measure() -> None:
 def test_other_classes_have_no_mce_and_the_note_says_why() -> None:
     scores, notes = score("m", "imagenet-c", replace(drawn(0.5), imagenet=False))
     wide = {s.metric for s in scores if s.condition == "all" and s.severity == 0}
-    assert wide == {"mean_corruption_error_unnormalised", "worst_condition_error"}
+    assert wide == {"mean_corruption_error_unnormalised", "mean_ece", "mean_nll", "worst_condition_error"}
     assert sum("relative mCE are relative to AlexNet" in note for note in notes) == 1  # once for all of them
 
 
