@@ -21,7 +21,7 @@ from robustbench_cls.core.corruption import IMAGENET_C, SEVERITIES
 from robustbench_cls.core.run import names_sha256
 from robustbench_cls.corruptions.engine import VERSION
 from robustbench_cls.corruptions.known_bytes import DIGESTS, digest
-from robustbench_cls.data.label_spaces import imagenet_1k, imagenet_a
+from robustbench_cls.data.label_spaces import cue_conflict, imagenet_1k, imagenet_a
 from robustbench_cls.metrics.alexnet import ERRORS, corruption_errors, mean_corruption_error
 from robustbench_cls.metrics.shape_bias import shape_bias
 
@@ -30,8 +30,12 @@ PACKAGE = "robustbench-cls"
 LIST_SHA256 = {
     "imagenet-1k": "9be65c467f39ace6da5b8f775034751d1328f56d229db113bb5b30c39f054d19",
     "imagenet-a": "ddd801dd58fc12faa912085bda84ccee5c0a073de7d4fac6b986e2f4dc2d45d2",
+    "cue-conflict": "6fc3202591eee7adb9134fdf79068268b6fb90a963f4a8e54f9804178a6f2b7f",
 }
-"""Of the WordNet ids of the 1000 classes, and of the 200 of ImageNet-A, in the order of every published head."""
+"""Of WordNet ids: all 1000, the 200 of ImageNet-A, and the 207 that make up the 16 categories of cue conflict.
+
+The first two stand in the order of every published head, the third by category.
+"""
 
 SHAPE_BIAS = {"ResNet-50": (162, 572, 22.07), "AlexNet": (182, 537, 25.31)}
 """Answers by shape and by texture on the 1,200 cue-conflict images, and shape bias in percent.
@@ -85,7 +89,12 @@ def _environment() -> Iterator[Check]:
 
 
 def _lists() -> Iterator[Check]:
-    for name, names in (("imagenet-1k", imagenet_1k()), ("imagenet-a", imagenet_a().class_names)):
+    lists = {
+        "imagenet-1k": imagenet_1k(),
+        "imagenet-a": imagenet_a().class_names,
+        "cue-conflict": tuple(name for _, members in cue_conflict().categories for name in members),
+    }
+    for name, names in lists.items():
         expected, found = LIST_SHA256[name], names_sha256(names)
         yield Check(f"classes of {name}", expected[:16], found[:16], found == expected)
 

@@ -39,11 +39,13 @@ def command(run_a: Path, run_b: Path, as_json: bool, csv_path: Path | None) -> N
         own = [d for d in differences if d.suite == suite]
         head = f"{'A':>7} {'B':>7} {'B - A':>7} {'95 % interval':>17} {'only A':>7} {'only B':>7}"
         click.secho(f"\n{f'{suite}, n = {own[0].n:,}':22} {head}", bold=True)
-        shown = [d for d in own if d.metric == "error" and not d.severity]
+        shown = [d for d in own if d.metric in ("error", "shape_bias") and not d.severity]
         shown += [d for d in own if d.metric == "corruption_error_unnormalised"]
         shown += [d for d in own if d.metric in ("mean_corruption_error_unnormalised", "mce")]
         for d in shown:
-            name = {"mce": "mCE", "mean_corruption_error_unnormalised": "mean"}.get(d.metric, d.condition)
+            name = {"mce": "mCE", "mean_corruption_error_unnormalised": "mean", "shape_bias": "shape bias"}.get(
+                d.metric, d.condition
+            )
             values = f"{d.value_a * d.scale:7.2f} {d.value_b * d.scale:7.2f} {d.difference * d.scale:+7.2f}"
             ends = f"{d.low * d.scale:+.2f} .. {d.high * d.scale:+.2f}"
             click.echo(f"{name:22} {values} {ends:>17} {d.only_a:7} {d.only_b:7}  {d.verdict}")

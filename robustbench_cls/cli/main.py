@@ -9,6 +9,7 @@ import click
 from robustbench_cls import cli
 from robustbench_cls.core.discovery import did_you_mean
 from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.memory import keep_freed_memory
 
 NOT_VERBS = {"main", "output"}
 
@@ -51,6 +52,7 @@ def robust() -> None:
 
 def main() -> None:
     """Run the command line; exit status 2 for what the user can mend, 130 when stopped."""
+    keep_freed_memory()
     try:
         robust.main(standalone_mode=False)
     except UserError as error:

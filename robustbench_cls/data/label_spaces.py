@@ -55,8 +55,13 @@ def cue_conflict() -> LabelSpace:
 
 def in_words(names: Sequence[str]) -> tuple[str, ...]:
     """Class names for readers: a WordNet id with its first lemma behind it, any other name as it is."""
-    lemmas = dict(line.split("\t")[:2] for line in _timm_lines("imagenet_synset_to_lemma.txt"))
+    lemmas = _lemmas()
     return tuple(f"{name} {lemmas[name].split(',')[0]}" if name in lemmas else name for name in names)
+
+
+@cache
+def _lemmas() -> dict[str, str]:
+    return dict(line.split("\t")[:2] for line in _timm_lines("imagenet_synset_to_lemma.txt"))
 
 
 def competing(space: LabelSpace, head: Sequence[str], shown: Sequence[str]) -> npt.NDArray[np.int64]:

@@ -90,7 +90,8 @@ def plan(suite: Suite, classifier: Classifier, data: Path | None, limit: int, se
     notes = _class_notes(select, sources[0])
     if suite.reference and found.reference:
         clean = replace(_protocol(suite, classifier, None), jpeg_quality=0, images="stored")
-        parts.insert(0, Part(suite.reference, Crops(select(open_source(*found.reference)), clean)))
+        shown = sources[0] if found.reference == found.images else select(open_source(*found.reference))
+        parts.insert(0, Part(suite.reference, Crops(shown, clean)))
     elif suite.reference:
         notes = (*notes, "no clean val images were found, so no number is relative to them")
     return Plan(

@@ -2,7 +2,7 @@
 
     RUN/<suite>/run.json            identity, conditions, provenance
     RUN/<suite>/<condition>.parquet per-image results (`core.predictions.COLUMNS`)
-    RUN/<suite>/samples/<condition>.png  what the model saw of one image
+    RUN/<suite>/samples/<condition>.webp what the model saw of one image
 
 A file is written under a temporary name and renamed, so one that exists is complete. Each carries the
 digest of its run's identity, so a file from another run is refused. Reading needs no torch.
@@ -63,7 +63,7 @@ class StoredRun:
 
     def sample_path(self, condition: Condition) -> Path:
         """Where the sample image of `condition` lies or will lie."""
-        return self.folder / "samples" / f"{condition.stem}.png"
+        return self.folder / "samples" / f"{condition.stem}.webp"
 
     def missing(self) -> tuple[Condition, ...]:
         """The conditions that have no results yet."""

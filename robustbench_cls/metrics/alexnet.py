@@ -153,6 +153,16 @@ def mean_ce(sums: Mapping[str, Float64Array]) -> Float64Array:
     return mean_R
 
 
+def relative(name: str, sums_R: Float64Array, clean_R: Float64Array) -> Float64Array:
+    """The rise above the clean error, in percent of AlexNet's, from errors on a corruption summed over severities.
+
+    Raises:
+        NotApplicable: AlexNet's errors on it are not published.
+    """
+    rise_R = sums_R - len(SEVERITIES) * clean_R
+    return 100.0 * rise_R / (alexnet_sum(name) - len(SEVERITIES) * CLEAN_ERROR)
+
+
 def ratio(sums_R: Float64Array, baseline_R: Float64Array) -> Float64Array:
     """Errors over those of a baseline.
 

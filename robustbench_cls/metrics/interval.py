@@ -53,6 +53,18 @@ def wilson(share: float, images: int) -> tuple[float, float]:
     return 0.0 if share == 0 else centre - width, 1.0 if share == 1 else centre + width
 
 
+def of_difference(differences_R: Float64Array, unit: "Unit", images: int) -> tuple[float, float]:
+    """The 95 % interval of a difference between two models on the same images, given as `interval`'s values.
+
+    Where they differ on no image, no resample differs; for shares the interval is then what Wilson's leaves room for,
+    some images of all, to either side.
+    """
+    if unit == "fraction" and not differences_R.any():
+        half = wilson(0.0, images)[1]
+        return -half, half
+    return spread(differences_R)
+
+
 def spread(values_R: Float64Array) -> tuple[float, float]:
     """As `interval`, for numbers that know no bounds, such as differences."""
     resamples_R = values_R[1:]

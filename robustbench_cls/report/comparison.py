@@ -9,7 +9,7 @@ from robustbench_cls.core.predictions import Predictions
 from robustbench_cls.core.sample import Sample
 from robustbench_cls.core.suite import Condition
 from robustbench_cls.evaluation.store import StoredRun
-from robustbench_cls.metrics.interval import spread
+from robustbench_cls.metrics.interval import of_difference, spread
 from robustbench_cls.metrics.scoring import Measured, all_metrics, measure
 from robustbench_cls.metrics.significance import ALPHA, holm, mcnemar, resampled
 from robustbench_cls.report.labels import comparable, short, word
@@ -120,7 +120,8 @@ def _of_suite(a: StoredRun, b: StoredRun, without: Sequence[Condition]) -> list[
     _require_same_images(a, b, first.predictions, second.predictions)
     others = {(m.metric.name, m.condition, m.severity): m for m in measure(second)[0]}
     pairs = [(m, others[key]) for m in measure(first)[0] if (key := (m.metric.name, m.condition, m.severity)) in others]
-    found = [_difference(a.identity.suite, m, other, first, second) for m, other in pairs]
+    itself = a.identity == b.identity
+    found = [_difference(a.identity.suite, m, other, first, second, itself=itself) for m, other in pairs]
     corrected: dict[int, float] = {}
     for name in {d.metric for d in found}:
         rows = [row for row, d in enumerate(found) if d.metric == name]
@@ -140,21 +141,22 @@ def _require_same_images(a: StoredRun, b: StoredRun, first: Predictions, second:
             )
 
 
-def _difference(suite: str, a: Measured, b: Measured, first: Sample, second: Sample) -> Difference:
+def _difference(suite: str, a: Measured, b: Measured, first: Sample, second: Sample, *, itself: bool) -> Difference:
     differences_R = b.values_R - a.values_R
-    low, high = spread(differences_R)
     clean = first.predictions.reference is not None and a.conditions == first.predictions.reference.conditions
     mine, theirs = (sample.clean if clean else sample for sample in (first, second))
     right_a, right_b = (sample.only(a.conditions).column("correct") for sample in (mine, theirs))
     only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
     exact = a.metric.name == "error"
     p = mcnemar(only_a, only_b) if exact else resampled(differences_R)
+    n = right_a.shape[1]
+    low, high = spread(differences_R) if itself else of_difference(differences_R, a.metric.unit, n)
     return Difference(
         suite,
         a.metric.name,
         a.condition,
         a.severity,
-        right_a.shape[1],
+        n,
         a.metric.unit,
         float(a.values_R[0]),
         float(b.values_R[0]),
@@ -171,6 +173,7 @@ def _difference(suite: str, a: Measured, b: Measured, first: Sample, second: Sam
 LEADING = {
     "mce": "mCE",
     "mean_corruption_error_unnormalised": "mean corruption error (unnormalised)",
+    "shape_bias": "shape bias",
     "error": "top-1 error",
 }
 """What the sentence about a suite is about, the first that there is, with its name in running text."""

@@ -135,6 +135,7 @@ def test_alexnet_scores_100_in_ce_mce_and_relative_mce() -> None:
     for name in ("fog", "snow"):
         own = sample.only([c for c in ALL_75 if c.name == name])
         assert METRICS["ce"].compute(own)[0] == pytest.approx(100, abs=0.05)
+        assert METRICS["relative_ce"].compute(own)[0] == pytest.approx(100, abs=0.05)
     unnormalised = np.mean([e for name in IMAGENET_C for e in ERRORS[name]])
     found = METRICS["mean_corruption_error_unnormalised"].compute(sample)[0]
     assert found == pytest.approx(unnormalised, abs=1e-4)

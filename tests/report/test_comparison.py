@@ -13,6 +13,7 @@ from robustbench_cls.cli.main import robust
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.suite import Condition
 from robustbench_cls.evaluation.store import StoredRun, as_table, find_runs, open_run
+from robustbench_cls.metrics.interval import wilson
 from robustbench_cls.metrics.significance import mcnemar
 from robustbench_cls.report.comparison import Difference, compare_runs, in_words
 
@@ -81,6 +82,17 @@ def test_a_run_does_not_differ_from_itself(two: tuple[Path, Path]) -> None:
     differences, notes = compare_runs(find_runs(two[0]), find_runs(two[0]))
     assert notes == ["imagenet-c: both are the same run of the same model"]
     assert {(d.difference, d.low, d.high, d.p, d.only_a, d.only_b) for d in differences} == {(0.0, 0, 0, 1.0, 0, 0)}
+
+
+def test_models_that_never_differ_leave_room_for_a_few_images(tmp_path: Path) -> None:
+    right = {"clean": [1, 0, 1, 1], "fog-1": [1, 1, 0, 0]}
+    for name in ("c", "d"):
+        stored(tmp_path / name, right)
+    differences, _ = compare_runs(find_runs(tmp_path / "c"), find_runs(tmp_path / "d"))
+    fog = errors(differences)["fog", 1]
+    half = wilson(0, 4)[1]
+    assert (fog.difference, fog.low, fog.high, fog.verdict) == (0, -half, half, "within noise")
+    assert half > 0.4
 
 
 def test_what_is_beyond_noise_and_what_is_not_in_words(tmp_path: Path) -> None:
