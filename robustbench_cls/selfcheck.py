@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from robustbench_cls.core.corruption import IMAGENET_C, SEVERITIES
+from robustbench_cls.core.errors import UserError, first_line
 from robustbench_cls.core.run import names_sha256
 from robustbench_cls.corruptions.engine import VERSION
 from robustbench_cls.corruptions.known_bytes import DIGESTS, digest
@@ -59,10 +60,16 @@ class Check:
 
 def run_checks() -> Iterator[Check]:
     """Every check, one by one, the quick ones first."""
-    yield from _environment()
-    yield from _lists()
-    yield from _published()
-    yield from _corruptions()
+    for what, part in (
+        ("environment", _environment),
+        ("class lists", _lists),
+        ("published numbers", _published),
+        ("corruptions", _corruptions),
+    ):
+        try:
+            yield from part()
+        except (UserError, ImportError, OSError, ValueError, LookupError) as error:
+            yield Check(what, "can be checked", first_line(error), False)
 
 
 def _environment() -> Iterator[Check]:

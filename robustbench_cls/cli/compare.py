@@ -51,7 +51,8 @@ def command(run_a: Path, run_b: Path, as_json: bool, csv_path: Path | None) -> N
             click.echo(f"{name:22} {values} {ends:>17} {d.only_a:7} {d.only_b:7}  {d.verdict}")
         click.echo(f"\n{in_words(differences, suite)}")
     click.echo(
-        "\nTop-1 error in percent, mean over severities. only A, only B: images that only that model gets right. "
+        "\nTop-1 error in percent, mean over severities. only A, only B: answers that only that model gets right, in "
+        "all conditions of a row. "
         "Rows are judged after Holm's correction for their number."
     )
     for note in notes:

@@ -29,6 +29,10 @@ from robustbench_cls.core.suite import Condition
 
 FORMAT = 2
 MANIFEST = "run.json"
+
+ROUNDING = 1e-4
+"""How far a stored number may pass its bounds."""
+
 _IDENTITY_KEY = b"robustbench_cls.identity"
 
 
@@ -92,7 +96,8 @@ class StoredRun:
         """Store results of this run in a file, whole or not at all."""
         mark = {**(results.schema.metadata or {}), _IDENTITY_KEY: self.identity.digest().encode()}
         with atomic(path) as temporary:
-            pq.write_table(results.replace_schema_metadata(mark), temporary, compression="zstd")
+            marked = results.replace_schema_metadata(mark)
+            pq.write_table(marked, temporary, compression="zstd", write_page_checksum=True)
 
     def read_table(self, path: Path, columns: list[str] | None = None) -> pa.Table:
         """Results of this run from a file.
@@ -101,7 +106,7 @@ class StoredRun:
             UserError: it is not there, damaged, or of another run.
         """
         with _readable(path):
-            table = pq.read_table(path, columns=columns)
+            table = pq.read_table(path, columns=columns, page_checksum_verification=True)
         if (table.schema.metadata or {}).get(_IDENTITY_KEY) != self.identity.digest().encode():
             raise UserError(f"{path} belongs to another run than {self.folder / MANIFEST}. Move it away.")
         return table
@@ -142,16 +147,22 @@ class StoredRun:
 def _readable(path: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
         reason = str(error).partition("\n")[0][:200]
         raise UserError(f"{path} can't be read ({reason}). Delete it and start the evaluation again.") from error
 
 
 def _require_sound(path: Path, table: pa.Table, wrong: str) -> None:
     """Refuse results that no evaluation stores."""
-    for name in ("confidence", "nll", "brier"):
-        if not wrong and not np.isfinite(table[name].to_numpy()).all():
+    for name, kind in COLUMNS.items():
+        if not wrong and (table[name].null_count or table[name].type != pa.type_for_alias(kind)):
+            wrong = f"no {kind} values, or not everywhere, in the column {name}"
+    for name, most in (("confidence", 1.0), ("nll", np.inf), ("brier", 2.0)):
+        values_N = table[name].to_numpy() if not wrong else np.zeros(0)
+        if not wrong and not np.isfinite(values_N).all():
             wrong = f"NaN or infinite values of {name}"
+        if not wrong and ((values_N < -ROUNDING) | (values_N > most + ROUNDING)).any():
+            wrong = f"values of {name} outside 0 to {most}"
     if not wrong and not table.num_rows:
         wrong = "no images"
     if not wrong and min(table["label"].to_numpy().min(), table["prediction"].to_numpy().min()) < 0:
@@ -224,7 +235,7 @@ def read_run(folder: Path) -> StoredRun:
             provenance=dict(content["provenance"]),
             class_names=tuple(content.get("class_names", ())),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(
             f"{manifest} is not a run of this program ({error}). Evaluate again into another --out."
         ) from error

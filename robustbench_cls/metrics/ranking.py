@@ -46,7 +46,7 @@ class Ranked(NamedTuple):
 
 
 def ranked(sample: Sample) -> Ranked:
-    """The images of the sample's only condition; those of equal confidence count as their mean."""
+    """The images of the sample's only condition; those of equal confidence count as their mean in each draw."""
     return Ranked(*sample.once("ranked", lambda: _ranked(sample)))
 
 
@@ -56,11 +56,12 @@ def _ranked(sample: Sample) -> Float64Array:
     confidence_N = confidence_N[order_N]
     firsts = np.flatnonzero(np.append(True, confidence_N[1:] != confidence_N[:-1]))
     sizes = np.diff(np.append(firsts, len(order_N)))
-    accuracy_N = np.repeat(np.add.reduceat(correct_N[order_N].astype(np.float64), firsts) / sizes, sizes)
-    gap_N = (confidence_N - accuracy_N).astype(np.float32)
+    alike_N = np.zeros(len(order_N), np.int64)
+    alike_N[firsts] = sizes
     ends, kinds = _ends(confidence_N)
     sums_MR = np.zeros((len(Ranked._fields), sample.counts_NR.shape[1]))
-    _walk(sample.counts_NR, order_N, gap_N, accuracy_N.astype(np.float32), ends, kinds, sums_MR)
+    correct_N = correct_N[order_N].astype(np.float32)
+    _walk(sample.counts_NR, order_N, confidence_N, correct_N, alike_N, ends, kinds, sums_MR)
     return sums_MR / len(order_N)
 
 
@@ -83,28 +84,55 @@ def _ends(confidence_N: Float32Array) -> tuple[Int64Array, Int64Array]:
 def _walk(
     counts_NR: UInt8Array,
     order_N: Int64Array,
-    gap_N: Float32Array,
-    accuracy_N: Float32Array,
+    confidence_N: Float32Array,
+    correct_N: Float32Array,
+    alike_N: Int64Array,
     ends: Int64Array,
     kinds: Int64Array,
     sums_MR: Float64Array,
 ) -> None:
-    """Several copies of an image count together; what is summed in single precision is of few images."""
+    """Several copies of an image count together; what is summed in single precision is of few images.
+
+    `alike_N` says at the first of the images of one confidence how many these are.
+    """
     draws = counts_NR.shape[1]
     seen, right = np.full(draws, np.float32(1e-30)), np.zeros(draws, np.float32)
     gap, area = np.zeros(draws, np.float32), np.zeros(draws, np.float32)
     width, mass, hundred, before = np.zeros(draws), np.zeros(draws), np.zeros(draws), np.zeros(draws, np.float32)
     widths, masses, squares, first, areas = sums_MR[0], sums_MR[1], sums_MR[2], sums_MR[3], sums_MR[4]
-    start, is_first = 0, True
+    share, most = np.zeros(draws, np.float32), np.zeros(draws, np.float32)
+    start, is_first, tied = 0, True, 0
     for e in range(ends.size):
         for i in range(start, ends[e]):
-            drawn, more, accuracy = counts_NR[order_N[i]], gap_N[i], accuracy_N[i]
-            for r in range(draws):
-                count = np.float32(np.int32(drawn[r]))
-                seen[r] += count
-                right[r] += count * accuracy
-                gap[r] += count * more
-                area[r] += count * (right[r] / seen[r])
+            drawn, confidence, correct = counts_NR[order_N[i]], confidence_N[i], correct_N[i]
+            if alike_N[i] > 1:
+                tied = alike_N[i]
+                for r in range(draws):
+                    share[r], most[r] = np.float32(0.0), np.float32(1e-30)
+                for j in range(i, i + tied):
+                    others, other = counts_NR[order_N[j]], correct_N[j]
+                    for r in range(draws):
+                        count = np.float32(np.int32(others[r]))
+                        share[r] += count * other
+                        most[r] += count
+                for r in range(draws):
+                    share[r] /= most[r]
+            if tied > 0:
+                tied -= 1
+                for r in range(draws):
+                    count = np.float32(np.int32(drawn[r]))
+                    seen[r] += count
+                    right[r] += count * share[r]
+                    gap[r] += count * (confidence - share[r])
+                    area[r] += count * (right[r] / seen[r])
+            else:
+                more = confidence - correct
+                for r in range(draws):
+                    count = np.float32(np.int32(drawn[r]))
+                    seen[r] += count
+                    right[r] += count * correct
+                    gap[r] += count * more
+                    area[r] += count * (right[r] / seen[r])
         start = ends[e]
         for r in range(draws):
             width[r] += gap[r]

@@ -109,7 +109,8 @@ def parts(metric: Metric, sample: Sample) -> Iterator[tuple[str, int, Sample]]:
                 yield condition.name, condition.severity, source.only([condition])
     elif metric.scope == "corruption":
         for name, own in by_name.items():
-            yield name, 0, sample.only(own)
+            if not any(stem.rpartition("-")[0] == name for stem in sample.predictions.missing):
+                yield name, 0, sample.only(own)
     elif not corrupted or sample.predictions.missing:
         return
     elif metric.scope == "suite":

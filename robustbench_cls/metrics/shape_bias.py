@@ -106,6 +106,8 @@ def decisions_of(predictions: Predictions) -> "pd.DataFrame":
         raise NotAsked("Shape bias is of cue-conflict stimuli.")
     names = np.array(CATEGORIES)
     columns = predictions.columns
+    if max(columns["label"].max(initial=0), columns["prediction"].max(initial=0)) >= len(CATEGORIES):
+        raise NotApplicable("Shape bias needs answers among the 16 categories; these results have others.")
     table: pd.DataFrame = pd.DataFrame(
         {
             "shape": names[columns["label"][0]],

@@ -1,12 +1,16 @@
 """Whether a difference between two models on the same images is more than chance."""
 
 from collections.abc import Sequence
+from math import erfc, sqrt
 
 import numpy as np
 
 from robustbench_cls.core.kernel import Float64Array
 
 ALPHA = 0.05
+
+CHANCE = 4
+"""Standard errors within which the mean of resamples differs from the value by their number alone."""
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
@@ -29,11 +33,20 @@ def mcnemar(only_first: int, only_second: int) -> float:
 def resampled(differences_R: Float64Array) -> float:
     """The two-sided p value of a difference, from its values on resamples: how often they lie on the other side of 0.
 
-    At the least 2 / (resamples + 1), as the images as they are count as one.
+    Where they are biased, by more than their number explains, they are moved by twice that, as those of intervals are.
+    Where none lies on the other side, their number says no more than that p is under 2 / (resamples + 1), too coarse
+    to be corrected for many comparisons: the normal distribution of their spread is used then.
     """
     resamples_R = differences_R[1:]
-    rarer = min(int((resamples_R <= 0).sum()), int((resamples_R >= 0).sum()))
-    return min(1.0, 2 * (1 + rarer) / (1 + len(resamples_R)))
+    deviation = float(resamples_R.std())
+    bias = float(resamples_R.mean() - differences_R[0])
+    biased = abs(bias) > CHANCE * deviation / sqrt(len(resamples_R))
+    moved_R = resamples_R - 2 * bias if biased else resamples_R
+    rarer = min(int((moved_R <= 0).sum()), int((moved_R >= 0).sum()))
+    coarse = min(1.0, 2 * (1 + rarer) / (1 + len(resamples_R)))
+    if rarer or not deviation:
+        return coarse
+    return min(coarse, erfc(abs(float(moved_R.mean())) / deviation / sqrt(2)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

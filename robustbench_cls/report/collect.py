@@ -50,6 +50,8 @@ def collect(paths: Sequence[Path], baseline: Path | None = None) -> ReportData:
             shifts.setdefault(entry.suite, {})[entry.model] = accuracies
     for suite, by_model in shifts.items():
         scores += _effective(suite, by_model, scores)
+    named = {f"{run.identity.model}, {run.folder}" for run in against.values()}
+    notes = [f"CE and mCE against a baseline are by the errors of {name}." for name in sorted(named)] + notes
     columns = [field.name for field in fields(Score)]
     return ReportData(runs, pd.DataFrame(scores, columns=columns), (*_unlike(entries), *notes))
 

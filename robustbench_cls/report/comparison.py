@@ -1,6 +1,6 @@
 """Two models on the same images: differences paired by image, from stored predictions alone."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from robustbench_cls.core.errors import UserError
@@ -10,9 +10,12 @@ from robustbench_cls.core.sample import Sample
 from robustbench_cls.core.suite import Condition
 from robustbench_cls.evaluation.store import StoredRun
 from robustbench_cls.metrics.interval import of_difference, spread
-from robustbench_cls.metrics.scoring import Measured, all_metrics, measure
+from robustbench_cls.metrics.scoring import WHOLE, Measured, all_metrics, measure
 from robustbench_cls.metrics.significance import ALPHA, holm, mcnemar, resampled
 from robustbench_cls.report.labels import comparable, short, word
+
+EXACT = ("error", "top1_accuracy")
+"""Metrics of one condition that McNemar's test is of."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class Difference:
         condition, severity: as in `Score`.
         n: images in each condition.
         difference: the second less the first, with its 95 % interval `low` to `high`, images drawn anew for both alike.
-        p: of no difference: McNemar's exact test for the error in one condition, else from the resamples.
+        p: of no difference: McNemar's exact test for error and accuracy in one condition, else from the resamples.
         p_holm: the same, corrected for the number of rows of this metric in this suite.
         only_a, only_b: images that only the first, only the second, answers rightly, summed over the conditions.
     """
@@ -73,11 +76,14 @@ def compare_runs(runs_a: Sequence[StoredRun], runs_b: Sequence[StoredRun]) -> tu
     for a, b in both:
         _require_comparable(a, b)
         notes += [f"{a.identity.suite}: {text}" for text in _unlike(a, b)]
-        both_have = {c for c in a.all_conditions if a.path(c).exists() and b.path(c).exists()}
-        if len(both_have) < len(a.all_conditions):
-            notes.append(f"{a.identity.suite}: {len(both_have)} of {len(a.all_conditions)} conditions are in both")
+        every = dict.fromkeys((*a.all_conditions, *b.all_conditions))
+        both_have = {c for c in every if all(c in r.all_conditions and r.path(c).exists() for r in (a, b))}
+        if len(both_have) < len(every):
+            notes.append(f"{a.identity.suite}: {len(both_have)} of {len(every)} conditions are in both")
         if both_have:
-            differences += _of_suite(a, b, [c for c in a.all_conditions if c not in both_have])
+            differences += _of_suite(a, b, both_have)
+    if not differences:
+        raise UserError("The runs have no measured condition in common. Finish one of them first.")
     return differences, notes
 
 
@@ -115,8 +121,10 @@ def _unlike(a: StoredRun, b: StoredRun) -> list[str]:
     ]
 
 
-def _of_suite(a: StoredRun, b: StoredRun, without: Sequence[Condition]) -> list[Difference]:
-    first, second = (Sample.of(run.predictions(without)) for run in (a, b))
+def _of_suite(a: StoredRun, b: StoredRun, both_have: Collection[Condition]) -> list[Difference]:
+    first, second = (
+        Sample.of(run.predictions(without=[c for c in run.all_conditions if c not in both_have])) for run in (a, b)
+    )
     _require_same_images(a, b, first.predictions, second.predictions)
     others = {(m.metric.name, m.condition, m.severity): m for m in measure(second)[0]}
     pairs = [(m, others[key]) for m in measure(first)[0] if (key := (m.metric.name, m.condition, m.severity)) in others]
@@ -147,8 +155,7 @@ def _difference(suite: str, a: Measured, b: Measured, first: Sample, second: Sam
     mine, theirs = (sample.clean if clean else sample for sample in (first, second))
     right_a, right_b = (sample.only(a.conditions).column("correct") for sample in (mine, theirs))
     only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
-    exact = a.metric.name == "error"
-    p = mcnemar(only_a, only_b) if exact else resampled(differences_R)
+    p = mcnemar(only_a, only_b) if a.metric.name in EXACT else resampled(differences_R)
     n = right_a.shape[1]
     low, high = spread(differences_R) if itself else of_difference(differences_R, a.metric.unit, n)
     return Difference(
@@ -186,16 +193,24 @@ def in_words(differences: Sequence[Difference], suite: str) -> str:
     """The comparison on a suite in sentences that a reader can quote; A is the first model, B the second."""
     own = [d for d in differences if d.suite == suite]
     ranks = list(LEADING)
-    # of errors in a condition the last one: the clean images stand before the suite's own
-    lead = min((d for d in reversed(own) if d.metric in LEADING), key=lambda d: ranks.index(d.metric))
+    # of plain conditions the last one: the clean images stand before the suite's own
+    leads = [d for d in reversed(own) if d.metric in LEADING and not d.severity]
+    if not leads:
+        return f"On {suite}, too few conditions are in both runs to say anything of the whole."
+    lead = min(leads, key=lambda d: ranks.index(d.metric))
     points = " points" if lead.unit == "percent" else " percentage points"
     low, high = sorted((lead.low * lead.scale, lead.high * lead.scale))
-    side = "higher" if lead.difference > 0 else "lower"
-    noise = "contains 0, so this is within noise" if low <= 0 <= high else "does not contain 0, so this is beyond noise"
+    side = "higher than" if lead.difference > 0 else "lower than" if lead.difference < 0 else "away from"
+    if lead.metric in EXACT:
+        noise = f"By McNemar's exact test (p = {lead.p:.2g}) this is {'within' if lead.p >= ALPHA else 'beyond'} noise."
+    elif low <= 0 <= high:
+        noise = "The interval contains 0, so this is within noise."
+    else:
+        noise = "The interval does not contain 0, so this is beyond noise."
+    where = suite if lead.condition in (WHOLE, suite) else f"{suite} ({lead.condition} images)"
     text = (
-        f"On {suite}, B's {LEADING[lead.metric]} is {abs(lead.difference) * lead.scale:.2f}{points} {side} than A's "
-        f"(95 % interval of the difference {low:+.2f} to {high:+.2f}, n = {lead.n:,} images in each condition). "
-        f"The interval {noise}."
+        f"On {where}, B's {LEADING[lead.metric]} is {abs(lead.difference) * lead.scale:.2f}{points} {side} A's "
+        f"(95 % interval of the difference {low:+.2f} to {high:+.2f}, n = {lead.n:,} images in each condition). {noise}"
     )
     rows = [d for d in own if d.metric == "corruption_error_unnormalised"]
     if len(rows) < 2:

@@ -69,10 +69,10 @@ def _beside(entry: LabelledRun, column: Column, table: ScoreTable) -> str:
     words = ""
     for reference in [column.reference] if column.reference else []:
         for score in values.find(table, entry, "top1_accuracy", reference.name):
-            words += f"; it answers {_figure(score)} of the clean images of the same classes right"
+            words += f"; {entry.model} answers {_figure(score)} of the clean images of the same classes right"
     contained = values.overlaps(entry) & {condition.name for condition in column.corrupted}
     if contained:
-        words += f"; its recipe contains {len(contained)} of the corruptions"
+        words += f"; {entry.model}'s recipe contains {len(contained)} of the corruptions"
     return words
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import torch
 from identities import IDENTITY
@@ -121,3 +122,49 @@ def test_imagenet_c_of_one_model_takes_at_most_150_mb(tmp_path: Path) -> None:
     run = stored(tmp_path / "r")
     run.write(FOG, as_table(answers))
     assert run.path(FOG).stat().st_size * 76 <= 150_000_000
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("confidence", 1.5, "values of confidence outside 0 to 1.0"),
+        ("nll", -3.0, "values of nll outside 0 to inf"),
+        ("brier", 2.5, "values of brier outside 0 to 2.0"),
+        ("brier", float("nan"), "NaN or infinite values of brier"),
+        ("label", -1, "a label below 0"),
+    ],
+)
+def test_results_that_no_evaluation_stores_are_named(tmp_path: Path, column: str, value: float, message: str) -> None:
+    run = stored(tmp_path)
+    open_run(run)
+    for condition in run.all_conditions:
+        run.write(condition, as_table(frame().assign(**{column: value})))
+    with pytest.raises(UserError, match=message):
+        run.predictions()
+
+
+def test_missing_values_and_other_types_are_named(tmp_path: Path) -> None:
+    run = stored(tmp_path)
+    open_run(run)
+    table = as_table(frame())
+    place = table.column_names.index("correct")
+    for wrong in (pa.array([True, None, True]), pa.array([1, 0, 1])):
+        for condition in run.all_conditions:
+            run.write(condition, table.set_column(place, "correct", wrong))
+        with pytest.raises(UserError, match="no bool values, or not everywhere, in the column correct"):
+            run.predictions()
+
+
+def test_a_changed_bit_is_noticed(tmp_path: Path) -> None:
+    run = stored(tmp_path)
+    open_run(run)
+    rng = np.random.default_rng(0)
+    many = pd.concat([frame()] * 100).assign(confidence=rng.random(300), nll=rng.random(300))
+    for condition in run.all_conditions:
+        run.write(condition, as_table(many))
+    path = run.path(run.conditions[0])
+    data = bytearray(path.read_bytes())
+    data[600] ^= 4
+    path.write_bytes(bytes(data))
+    with pytest.raises(UserError, match="can't be read"):
+        run.predictions()

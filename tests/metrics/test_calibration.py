@@ -99,3 +99,15 @@ def test_flips_between_severities_by_hand() -> None:
     assert METRICS["flip_consistency"].compute(Sample.of(predictions, 0)) == pytest.approx([(0.75 + 0.5) / 2])
     with pytest.raises(NotApplicable, match="one severity"):
         METRICS["flip_consistency"].compute(Sample.of(predictions, 0).only(conditions[:1]))
+
+
+@pytest.mark.parametrize("name", ["aurra", "ece", "adaptive_ece", "rms_calibration_error"])
+def test_draws_vary_among_images_of_one_confidence(name: str) -> None:
+    """All confidences alike: there is one accuracy a draw, that of the images drawn."""
+    correct = np.arange(500) % 5 < 3
+    sample = Sample.of(one(np.full(500, 0.7), correct).predictions, 300)
+    values_R = METRICS[name].compute(sample)
+    accuracy_R = sample.mean("correct")[:, 0]
+    assert np.std(accuracy_R) > 0.015
+    expected_R = accuracy_R if name == "aurra" else np.abs(np.float64(np.float32(0.7)) - accuracy_R)
+    np.testing.assert_allclose(values_R, expected_R, atol=2e-5)

@@ -24,7 +24,18 @@ def test_holm_keeps_chance_findings_of_a_whole_table_under_5_percent() -> None:
 
 
 def test_a_difference_that_no_resample_turns_round() -> None:
-    assert resampled(np.concatenate([[0.5], np.full(1999, 0.4)])) == pytest.approx(2 / 2000)
+    assert resampled(np.full(2000, 0.5)) == pytest.approx(2 / 2000)
     assert resampled(np.zeros(2001)) == 1.0
-    turned = np.concatenate([[0.1], np.linspace(-0.1, 0.9, 1000)])
+    turned = np.concatenate([[0.4], np.linspace(-0.1, 0.9, 1000)])
     assert resampled(turned) == pytest.approx(0.2, abs=0.01)
+
+
+def test_p_values_go_below_what_resamples_resolve() -> None:
+    far = np.concatenate([[1.0], np.random.default_rng(0).normal(1.0, 0.2, 2000)])
+    assert resampled(far) == pytest.approx(5.7e-7, rel=0.8)
+    assert min(holm([resampled(far)] * 75)) < 0.05
+
+
+def test_biased_resamples_are_moved_before_they_are_counted() -> None:
+    biased = np.concatenate([[0.1], np.random.default_rng(0).normal(0.2, 0.1, 2000)])  # moved: around 0
+    assert resampled(biased) > 0.9

@@ -163,3 +163,30 @@ def test_on_the_command_line(two: tuple[Path, Path], tmp_path: Path) -> None:
     assert {*told[0]} == {field.name for field in fields(Difference)} == {*table}
     (clean,) = [row for row in told if row["metric"] == "error" and row["condition"] == "clean"]
     assert (clean["n"], clean["value_a"], clean["value_b"], clean["only_a"], clean["only_b"]) == (4, 0.0, 0.25, 1, 0)
+
+
+def test_a_partial_run_gives_no_sentence_about_the_whole(two: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "b/imagenet-c/snow-2.parquet").unlink()
+    differences, notes = compare_runs(find_runs(two[0]), find_runs(two[1]))
+    assert "imagenet-c: 4 of 5 conditions are in both" in notes
+    assert not [d for d in differences if d.condition in ("all", "snow") and not d.severity]
+    assert in_words(differences, "imagenet-c").startswith("On imagenet-c (clean images), B's top-1 error is 25.00 ")
+    (tmp_path / "b/imagenet-c/clean.parquet").unlink()
+    differences, _ = compare_runs(find_runs(two[0]), find_runs(two[1]))
+    assert "too few conditions are in both" in in_words([d for d in differences if d.severity], "imagenet-c")
+    for path in (tmp_path / "b/imagenet-c").glob("*.parquet"):
+        path.unlink()
+    with pytest.raises(UserError, match="no measured condition in common"):
+        compare_runs(find_runs(two[0]), find_runs(two[1]))
+
+
+def test_the_sentence_about_one_condition_follows_the_exact_test(tmp_path: Path) -> None:
+    right = np.ones(40, bool)
+    worse = right.copy()
+    worse[:5] = False
+    for name, clean in (("c", worse), ("d", right)):
+        stored(tmp_path / name, {"clean": list(clean)})
+    differences, _ = compare_runs(find_runs(tmp_path / "c"), find_runs(tmp_path / "d"))
+    rows = {d.metric: d for d in differences}
+    assert rows["error"].p == rows["top1_accuracy"].p == mcnemar(0, 5) == 0.0625
+    assert "By McNemar's exact test (p = 0.062) this is within noise." in in_words(differences, "imagenet-c")

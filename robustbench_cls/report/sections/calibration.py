@@ -93,8 +93,9 @@ def draw(panels: Mapping[str, Lines], rows: Sequence[str]) -> Figure:
     width, height = LEFT_IN + across * SIDE_IN + RIGHT_IN, down * (SIDE_IN + TOP_IN) + BOTTOM_IN
     fig = Figure(figsize=(width, height))
     axes = fig.subplots(down, across, squeeze=False, sharex=True, sharey=True)
-    for panel, (title, lines) in zip(axes.flatten(), panels.items(), strict=False):
+    for place, (panel, (title, lines)) in enumerate(zip(axes.flatten(), panels.items(), strict=False)):
         _panel(panel, title, lines, rows)
+        panel.tick_params(length=2.5, labelbottom=place + across >= len(panels))
     for panel in axes.flatten()[len(panels) :]:
         panel.set_visible(False)
     fig.supylabel("Accuracy, %", x=0.1 / width, fontsize=9, color=figure.INK)
@@ -111,7 +112,6 @@ def _panel(panel: Axes, title: str, lines: Lines, rows: Sequence[str]) -> None:
     panel.set_title(fill_lines(title, TITLE_CHARACTERS), fontsize=8.5, color=figure.INK, loc="left", pad=5)
     panel.set_xlim(0, 100)
     panel.set_ylim(0, 100)
-    panel.tick_params(length=2.5)
     panel.spines[["top", "right"]].set_visible(False)
 
 

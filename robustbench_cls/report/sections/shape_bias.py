@@ -49,8 +49,9 @@ def draw(found: Counts, biases: Mapping[str, float]) -> Figure:
     width, height = LEFT_IN + across * PANEL_WIDTH_IN, down * PANEL_HEIGHT_IN + BOTTOM_IN
     fig = Figure(figsize=(width, height))
     axes = fig.subplots(down, across, squeeze=False, sharex=True, sharey=True)
-    for panel, (model, table) in zip(axes.flatten(), found.items(), strict=False):
+    for place, (panel, (model, table)) in enumerate(zip(axes.flatten(), found.items(), strict=False)):
         _panel(panel, model, table, biases.get(model))
+        panel.tick_params(length=0, labelbottom=place + across >= len(found))
     for panel in axes.flatten()[len(found) :]:
         panel.set_visible(False)
     fig.supxlabel("Answers by shape, % of those by shape or texture", y=0.08 / height, fontsize=9, color=figure.INK)
@@ -74,7 +75,6 @@ def _panel(panel: Axes, model: str, table: "pd.DataFrame", bias: float | None) -
     panel.set_ylim(len(CATEGORIES) - 0.4, -0.6)
     panel.set_xlim(0, 112)
     panel.set_xticks([0, 25, 50, 75, 100])
-    panel.tick_params(length=0)
     panel.spines[["top", "right", "left"]].set_visible(False)
 
 
