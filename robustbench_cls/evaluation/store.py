@@ -11,7 +11,7 @@ digest of its run's identity, so a file from another run is refused. Reading nee
 import contextlib
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ class StoredRun:
         imagenet: the label space is the 1000 classes of ImageNet-1k.
         provenance: what does not decide the numbers but explains them: versions, recipe, notes.
         class_names: what the indices of labels and answers stand for, for readers; empty where it is not known.
+        measured: what counts as measured, whatever is stored since; None for what is on disk when it is asked.
     """
 
     folder: Path
@@ -55,6 +56,7 @@ class StoredRun:
     imagenet: bool
     provenance: Mapping[str, Any]
     class_names: tuple[str, ...] = ()
+    measured: frozenset[Condition] | None = None
 
     @property
     def all_conditions(self) -> tuple[Condition, ...]:
@@ -71,7 +73,14 @@ class StoredRun:
 
     def missing(self) -> tuple[Condition, ...]:
         """The conditions that have no results yet."""
+        if self.measured is not None:
+            return tuple(c for c in self.all_conditions if c not in self.measured)
         return tuple(c for c in self.all_conditions if not self.path(c).exists())
+
+    def as_it_is(self) -> "StoredRun":
+        """This run with what is measured now, for readers that look several times while it is being evaluated."""
+        missing = self.missing()
+        return replace(self, measured=frozenset(c for c in self.all_conditions if c not in missing))
 
     def write(self, condition: Condition, results: pa.Table) -> None:
         """Store the results of one condition; afterwards they are there whole."""

@@ -28,7 +28,7 @@ def collect(paths: Sequence[Path], baseline: Path | None = None) -> ReportData:
     """
     if not paths:
         raise UserError("No results named: give the folders that `robust eval --out` wrote.")
-    runs = _in_order(_unique(run for path in paths for run in find_runs(path)))
+    runs = _in_order(_unique(run.as_it_is() for path in paths for run in find_runs(path)))
     scores: list[Score] = []
     notes: list[str] = []
     shifts: dict[str, dict[str, tuple[Float64Array, Float64Array]]] = {}

@@ -249,3 +249,13 @@ def test_paths_may_be_text_and_one_run_needs_no_list(results: Path, tmp_path: Pa
     one = write_report(str(results), str(tmp_path / "a.html"))
     two = write_report([results], tmp_path / "b.html")
     assert one.read_bytes() == two.read_bytes()
+
+
+def test_a_report_on_a_run_that_goes_on_shows_one_moment(build):
+    run = build("a", few=True, leave_out=[Condition("fog", 1)])
+    data = collect([run.folder])
+    whole = build("b", few=True)
+    run.path(Condition("fog", 1)).write_bytes(whole.path(Condition("fog", 1)).read_bytes())
+    assert not run.missing()
+    assert data.runs[0].missing() == (Condition("fog", 1),)
+    assert "all 16" not in render_page(data)

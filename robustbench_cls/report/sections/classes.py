@@ -25,10 +25,11 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class PairRow:
-    """Images of one class that are answered with another, as a share of all answers to its images."""
+    """Images of one class that are answered with another: how often, and of all answers to its images what share."""
 
     name: str
     answer: str
+    times: int
     share: str
 
 
@@ -49,7 +50,12 @@ def tables(run: StoredRun) -> tuple[list[ClassRow], list[PairRow]]:
         for row in lowest.reset_index().to_dict("records")
     ]
     pairs = [
-        PairRow(_name(run, row["label"]), _name(run, row["prediction"]), values.number(row["share"] * percent))
+        PairRow(
+            name=_name(run, row["label"]),
+            answer=_name(run, row["prediction"]),
+            times=row["times"],
+            share=values.number(row["share"] * percent),
+        )
         for row in most_confused(predictions, SHOWN).to_dict("records")
     ]
     return rows, pairs
