@@ -142,7 +142,8 @@ class StoredRun:
         tables = [self.read_table(self.path(condition), list(COLUMNS)) for condition in conditions]
         for condition, table in zip(conditions, tables, strict=True):
             same = table["image_id"].equals(tables[0]["image_id"]) and table["label"].equals(tables[0]["label"])
-            _require_sound(self.path(condition), table, "" if same else f"other images than {self.path(conditions[0])}")
+            other = "" if same else f"other images than {self.path(conditions[0])}"
+            _require_sound(self.path(condition), table, len(self.class_names) or None, other)
         ids = tuple(tables[0]["image_id"].to_pylist()) if tables else ()
         columns = {
             name: np.array([table[name].to_numpy() for table in tables], dtype).reshape(len(tables), len(ids))
@@ -161,8 +162,8 @@ def _readable(path: Path) -> Iterator[None]:
         raise UserError(f"{path} can't be read ({reason}). Delete it and start the evaluation again.") from error
 
 
-def _require_sound(path: Path, table: pa.Table, wrong: str) -> None:
-    """Refuse results that no evaluation stores."""
+def _require_sound(path: Path, table: pa.Table, classes: int | None, wrong: str) -> None:
+    """Refuse results that no evaluation stores; `classes` is how many there are, where that is known."""
     for name, kind in COLUMNS.items():
         if not wrong and (table[name].null_count or table[name].type != pa.type_for_alias(kind)):
             wrong = f"no {kind} values, or not everywhere, in the column {name}"
@@ -174,8 +175,12 @@ def _require_sound(path: Path, table: pa.Table, wrong: str) -> None:
             wrong = f"values of {name} outside 0 to {most}"
     if not wrong and not table.num_rows:
         wrong = "no images"
-    if not wrong and min(table["label"].to_numpy().min(), table["prediction"].to_numpy().min()) < 0:
-        wrong = "a label below 0, which is no class"
+    for name in ("label", "prediction"):
+        indices_N = table[name].to_numpy() if not wrong else np.zeros(1)
+        if not wrong and indices_N.min() < 0:
+            wrong = f"a {name} below 0, which is no class"
+        elif not wrong and classes is not None and indices_N.max() >= classes:
+            wrong = f"a {name} of {indices_N.max()}, and there are {classes} classes, from 0 on"
     if wrong:
         raise UserError(f"{path} holds {wrong}. Delete it and start the evaluation again.")
 

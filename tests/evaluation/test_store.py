@@ -143,6 +143,19 @@ def test_results_that_no_evaluation_stores_are_named(tmp_path: Path, column: str
         run.predictions()
 
 
+def test_a_label_outside_the_label_space_is_named(tmp_path: Path) -> None:
+    run = replace(stored(tmp_path), class_names=("cat", "dog"))
+    open_run(run)
+    for condition in run.all_conditions:
+        run.write(condition, as_table(frame().assign(prediction=1)))
+    assert run.predictions().columns["prediction"].max() == 1
+    for name in ("label", "prediction"):
+        for condition in run.all_conditions:
+            run.write(condition, as_table(frame().assign(**{name: 2})))
+        with pytest.raises(UserError, match=f"holds a {name} of 2, and there are 2 classes"):
+            run.predictions()
+
+
 def test_missing_values_and_other_types_are_named(tmp_path: Path) -> None:
     run = stored(tmp_path)
     open_run(run)
