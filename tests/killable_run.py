@@ -18,8 +18,8 @@ def few() -> Suite:
 def measure(model: Path, data: Path, out: Path) -> None:
     import torch
 
-    from robustbench_cls import EvaluationOptions, evaluate
+    from robustbench_cls import EvaluationOptions, evaluate, load_classifier
 
     torch.set_num_threads(1)
     options = EvaluationOptions(data=data, out=out, batch_size=5, workers=2, crops=out / "crops", progress=False)
-    evaluate(model, few(), options)
+    evaluate(load_classifier(model, device="cpu", backend="torch"), few(), options)  # converting takes longer than all

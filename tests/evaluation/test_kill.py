@@ -45,7 +45,12 @@ def test_a_run_killed_anywhere_ends_in_the_same_bytes(toy: Path, toy_checkpoint:
     for i in range(KILLS):
         out = tmp_path / str(i)
         process = start(out)
-        time.sleep(moments.uniform(0, whole))
+        if i % 2:  # at any moment at all, and, as most of a short run is its start, in the midst of its results
+            while process.is_alive() and not any(out.rglob("*.parquet")):
+                time.sleep(0.001)
+            time.sleep(moments.uniform(0, 0.05))
+        else:
+            time.sleep(moments.uniform(0, whole))
         process.kill()
         process.join()
         stopped_inside += 0 < len(list(out.rglob("*.parquet"))) < 16
