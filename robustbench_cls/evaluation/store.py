@@ -143,7 +143,9 @@ class StoredRun:
         for condition, table in zip(conditions, tables, strict=True):
             same = table["image_id"].equals(tables[0]["image_id"]) and table["label"].equals(tables[0]["label"])
             other = "" if same else f"other images than {self.path(conditions[0])}"
-            _require_sound(self.path(condition), table, len(self.class_names) or None, other)
+            wrong = other or next(_faults(table, len(self.class_names) or None), "")
+            if wrong:
+                raise UserError(f"{self.path(condition)} holds {wrong}. Delete it and start the evaluation again.")
         ids = tuple(tables[0]["image_id"].to_pylist()) if tables else ()
         columns = {
             name: np.array([table[name].to_numpy() for table in tables], dtype).reshape(len(tables), len(ids))
@@ -162,27 +164,25 @@ def _readable(path: Path) -> Iterator[None]:
         raise UserError(f"{path} can't be read ({reason}). Delete it and start the evaluation again.") from error
 
 
-def _require_sound(path: Path, table: pa.Table, classes: int | None, wrong: str) -> None:
-    """Refuse results that no evaluation stores; `classes` is how many there are, where that is known."""
+def _faults(table: pa.Table, classes: int | None) -> Iterator[str]:
+    """What no evaluation stores, the first fault first; `classes` is how many there are, where that is known."""
     for name, kind in COLUMNS.items():
-        if not wrong and (table[name].null_count or table[name].type != pa.type_for_alias(kind)):
-            wrong = f"no {kind} values, or not everywhere, in the column {name}"
+        if table[name].null_count or table[name].type != pa.type_for_alias(kind):
+            yield f"no {kind} values, or not everywhere, in the column {name}"
     for name, most in (("confidence", 1.0), ("nll", np.inf), ("brier", 2.0)):
-        values_N = table[name].to_numpy() if not wrong else np.zeros(0)
-        if not wrong and not np.isfinite(values_N).all():
-            wrong = f"NaN or infinite values of {name}"
-        if not wrong and ((values_N < -ROUNDING) | (values_N > most + ROUNDING)).any():
-            wrong = f"values of {name} outside 0 to {most}"
-    if not wrong and not table.num_rows:
-        wrong = "no images"
+        values_N = table[name].to_numpy()
+        if not np.isfinite(values_N).all():
+            yield f"NaN or infinite values of {name}"
+        if ((values_N < -ROUNDING) | (values_N > most + ROUNDING)).any():
+            yield f"values of {name} outside 0 to {most}"
+    if not table.num_rows:
+        yield "no images"
     for name in ("label", "prediction"):
-        indices_N = table[name].to_numpy() if not wrong else np.zeros(1)
-        if not wrong and indices_N.min() < 0:
-            wrong = f"a {name} below 0, which is no class"
-        elif not wrong and classes is not None and indices_N.max() >= classes:
-            wrong = f"a {name} of {indices_N.max()}, and there are {classes} classes, from 0 on"
-    if wrong:
-        raise UserError(f"{path} holds {wrong}. Delete it and start the evaluation again.")
+        indices_N = table[name].to_numpy()
+        if indices_N.min() < 0:
+            yield f"a {name} below 0, which is no class"
+        if classes is not None and indices_N.max() >= classes:
+            yield f"a {name} of {indices_N.max()}, and there are {classes} classes, from 0 on"
 
 
 def as_table(

@@ -76,8 +76,9 @@ def decision_counts(decisions: "pd.DataFrame") -> "pd.DataFrame":
     Raises:
         UserError: a column is missing.
     """
+    chosen = _chosen(decisions)
     conflict = decisions["shape"] != decisions["texture"]
-    counts: pd.DataFrame = _chosen(decisions)[conflict].groupby(decisions["shape"][conflict]).sum()
+    counts: pd.DataFrame = chosen[conflict].groupby(decisions["shape"][conflict]).sum()
     return counts
 
 

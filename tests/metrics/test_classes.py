@@ -42,6 +42,8 @@ def test_shape_bias_by_hand() -> None:
         shape_bias(decisions.iloc[2:])
     with pytest.raises(UserError, match="missing: texture"):
         shape_bias(decisions.drop(columns="texture"))
+    with pytest.raises(UserError, match="missing: texture"):
+        decision_counts(decisions.drop(columns="texture"))
 
 
 def as_predictions(decisions: pd.DataFrame) -> Predictions:
