@@ -13,6 +13,7 @@ LEADING = {
     "mce": "mCE",
     "mean_corruption_error_unnormalised": "mean corruption error (unnormalised)",
     "top1_accuracy": "top-1 accuracy",
+    "shape_bias": "shape bias",
 }
 """What the sentence may be about, the first that exists, with its name in running text."""
 
@@ -42,8 +43,10 @@ def sentence(data: ReportData) -> str:
 def _complete(column: Column, metric: str, table: ScoreTable) -> list[tuple[LabelledRun, Score]]:
     """What complete runs scored on the suite as a whole, or on its only condition."""
     plain = [condition.name for condition in column.conditions if not condition.severity]
-    condition = plain[0] if metric == "top1_accuracy" and len(plain) == 1 else values.WHOLE_SUITE
+    condition = plain[0] if metric in ("top1_accuracy", "shape_bias") and len(plain) == 1 else values.WHOLE_SUITE
     entries = [entry for entry in column.runs if not entry.run.missing()]
+    if metric == "top1_accuracy" and any(values.find(table, entry, "shape_bias", condition) for entry in entries):
+        return []  # of stimuli that are made to have two right answers
     return [(entry, score) for entry in entries for score in values.find(table, entry, metric, condition)]
 
 

@@ -259,3 +259,10 @@ def test_a_report_on_a_run_that_goes_on_shows_one_moment(build):
     assert not run.missing()
     assert data.runs[0].missing() == (Condition("fog", 1),)
     assert "all 16" not in render_page(data)
+
+
+def test_accuracy_on_cue_conflict_is_not_the_headline(build):
+    root = build("a", "cue-conflict").folder.parent
+    assert sentence(collect([root])).startswith("On cue-conflict, the shape bias of a is ")
+    build("a", "imagenet")
+    assert sentence(collect([root])).startswith("On imagenet, the top-1 accuracy of a is ")
