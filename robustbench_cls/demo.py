@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+from robustbench_cls.builders.shapes import build_shapes
 from robustbench_cls.core.progress import progress_items, use_line
-from robustbench_cls.data.shapes import build_shapes
 from robustbench_cls.report.page import write_report
 
 MODEL = "test_resnet"

@@ -24,7 +24,8 @@ from typing import TypeVar
 import numpy as np
 
 from robustbench_cls.bench.peers import REFERENCE, Run, installed_peers, peer
-from robustbench_cls.core.corruption import EXTRA, IMAGENET_C, SEVERITIES, Corruption, UInt8Image, Variant
+from robustbench_cls.core.arrays import UInt8Image
+from robustbench_cls.core.corruption import EXTRA, IMAGENET_C, SEVERITIES, Corruption, Variant
 from robustbench_cls.core.versions import versions
 from robustbench_cls.corruptions.engine import all_corruptions, corrupt_image
 from robustbench_cls.corruptions.jpeg import jpeg_roundtrip

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from robustbench_cls.bench.corruptions import OURS, machine, milliseconds
-from robustbench_cls.core.corruption import UInt8Image
+from robustbench_cls.core.arrays import UInt8Image
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.suite import IMAGENET_224
 from robustbench_cls.core.versions import versions

@@ -4,7 +4,7 @@ import importlib.util
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from robustbench_cls.core.corruption import UInt8Image
+from robustbench_cls.core.arrays import UInt8Image
 from robustbench_cls.corruptions import (
     defocus_blur,
     gaussian_blur,

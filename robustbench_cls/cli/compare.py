@@ -23,8 +23,8 @@ def command(run_a: Path, run_b: Path, as_json: bool, csv_path: Path | None) -> N
     import pandas as pd
 
     from robustbench_cls.core.files import atomic
-    from robustbench_cls.evaluation.store import find_runs
     from robustbench_cls.report.comparison import compare_runs, in_words
+    from robustbench_cls.results.store import find_runs
 
     differences, notes = compare_runs(find_runs(run_a), find_runs(run_b))
     rows = [asdict(difference) for difference in differences]

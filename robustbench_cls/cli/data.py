@@ -25,8 +25,8 @@ def command() -> None:
 @click.option("--seed", default=0, show_default=True)
 def shapes(out: Path, train: int, val: int, seed: int) -> None:
     """Draw the embedded data set: ten shapes at 64 px with a texture shortcut; train, val, stylized and a."""
+    from robustbench_cls.builders.shapes import build_shapes
     from robustbench_cls.core.progress import progress_items
-    from robustbench_cls.data.shapes import build_shapes
 
     build_shapes(out, train=train, val=val, seed=seed, progress=progress_items)
     small = "--model resnet18 --set epochs=8 --set input_size=64"
@@ -65,10 +65,10 @@ def corrupt(
     Layout and JPEG quality 85 as published; names of other files get .JPEG behind them. Images are cut as ImageNet's
     unless --resize 0 --crop 0 leaves them as they are. Started again, it goes on.
     """
+    from robustbench_cls.builders.corrupted_tree import TreeOptions, write_corrupted_tree
     from robustbench_cls.cli.output import listed
     from robustbench_cls.core.progress import progress_bar
     from robustbench_cls.corruptions.engine import named_corruptions
-    from robustbench_cls.evaluation.corrupted_tree import TreeOptions, write_corrupted_tree
 
     chosen = named_corruptions(listed(corruptions))
     with ExitStack() as stack:

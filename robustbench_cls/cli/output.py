@@ -11,7 +11,7 @@ import click
 from robustbench_cls.core.errors import UserError
 
 if TYPE_CHECKING:
-    from robustbench_cls.evaluation.store import StoredRun
+    from robustbench_cls.results.store import StoredRun
 
 
 def print_scores(runs: "Sequence[StoredRun]", *, as_json: bool, shard: str | None = None) -> None:

@@ -16,8 +16,8 @@ PATH = click.Path(path_type=Path)
 @click.option("--baseline", type=PATH, help="Runs of one model: CE and mCE against its errors, on any classes.")
 def command(runs: tuple[Path, ...], out: Path, baseline: Path | None) -> None:
     """Write one HTML page and a CSV about RUNS, folders that `robust eval` wrote. Needs no GPU and no torch."""
-    from robustbench_cls.evaluation.store import find_runs
     from robustbench_cls.report.page import write_report
+    from robustbench_cls.results.store import find_runs
 
     page = write_report(runs, out, baseline=baseline)
     for run in (run for folder in runs for run in find_runs(folder) if run.missing()):

@@ -4,12 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
-import numpy as np
-import numpy.typing as npt
-
+from robustbench_cls.core.arrays import UInt8Image
 from robustbench_cls.core.keys import Key
-
-UInt8Image: TypeAlias = npt.NDArray[np.uint8]
 
 Apply: TypeAlias = Callable[[UInt8Image, int, Key], UInt8Image]
 

@@ -13,20 +13,7 @@ Compiling on the first call, rather than on import, keeps numba (a third of a se
 from collections.abc import Callable
 from contextlib import suppress
 from types import FunctionType
-from typing import Any, Generic, ParamSpec, TypeAlias, TypeVar, cast
-
-import numpy as np
-import numpy.typing as npt
-
-Int8Array: TypeAlias = npt.NDArray[np.int8]
-Int16Array: TypeAlias = npt.NDArray[np.int16]
-Int32Array: TypeAlias = npt.NDArray[np.int32]
-Int64Array: TypeAlias = npt.NDArray[np.int64]
-UInt16Array: TypeAlias = npt.NDArray[np.uint16]
-UInt32Array: TypeAlias = npt.NDArray[np.uint32]
-UInt64Array: TypeAlias = npt.NDArray[np.uint64]
-Float32Array: TypeAlias = npt.NDArray[np.float32]
-Float64Array: TypeAlias = npt.NDArray[np.float64]
+from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 P = ParamSpec("P")
 R = TypeVar("R")

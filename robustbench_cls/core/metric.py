@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from robustbench_cls.core.kernel import Float64Array
+from robustbench_cls.core.arrays import Float64Array
 from robustbench_cls.core.sample import Sample
 
 Scope: TypeAlias = Literal["condition", "shift", "corruption", "severity", "group", "suite"]

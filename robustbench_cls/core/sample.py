@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from robustbench_cls.core.arrays import Float64Array
 from robustbench_cls.core.corruption import EXTRA, IMAGENET_C
 from robustbench_cls.core.errors import NotApplicable, NotAsked
-from robustbench_cls.core.kernel import Float64Array
 from robustbench_cls.core.predictions import Predictions
 from robustbench_cls.core.run import names_sha256
 from robustbench_cls.core.suite import Condition

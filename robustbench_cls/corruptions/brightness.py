@@ -11,8 +11,9 @@ from functools import cache
 
 import numpy as np
 
-from robustbench_cls.core.corruption import Corruption, UInt8Image
-from robustbench_cls.core.kernel import Float32Array, kernel
+from robustbench_cls.core.arrays import Float32Array, UInt8Image
+from robustbench_cls.core.corruption import Corruption
+from robustbench_cls.core.kernel import kernel
 from robustbench_cls.core.keys import Key
 from robustbench_cls.core.scratch import scratch
 from robustbench_cls.corruptions.tables import look_up

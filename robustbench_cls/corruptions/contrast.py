@@ -9,8 +9,9 @@ Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `contrast` of hendrycks
 
 import numpy as np
 
-from robustbench_cls.core.corruption import Corruption, UInt8Image
-from robustbench_cls.core.kernel import Int32Array, Int64Array, UInt16Array, kernel
+from robustbench_cls.core.arrays import Int32Array, Int64Array, UInt8Image, UInt16Array
+from robustbench_cls.core.corruption import Corruption
+from robustbench_cls.core.kernel import kernel
 from robustbench_cls.core.keys import Key
 from robustbench_cls.core.scratch import scratch
 

@@ -6,7 +6,8 @@ Source: Borgefors 1986, doi:10.1016/S0734-189X(86)80047-0.
 import numpy as np
 import numpy.typing as npt
 
-from robustbench_cls.core.kernel import Int32Array, kernel
+from robustbench_cls.core.arrays import Int32Array
+from robustbench_cls.core.kernel import kernel
 
 FARTHEST = 20
 """Pixels from the edge at which shading ends."""

@@ -6,7 +6,8 @@ Source: Canny 1986, doi:10.1109/TPAMI.1986.4767851.
 import numpy as np
 import numpy.typing as npt
 
-from robustbench_cls.core.kernel import Int32Array, kernel
+from robustbench_cls.core.arrays import Int32Array
+from robustbench_cls.core.kernel import kernel
 
 EDGE_LOW, EDGE_HIGH = 50, 150
 """Gradients that may belong to an edge, and those that begin one."""

@@ -21,8 +21,9 @@ Simard, Steinkraus and Platt 2003, doi:10.1109/ICDAR.2003.1227801.
 import numpy as np
 import numpy.typing as npt
 
-from robustbench_cls.core.corruption import Corruption, UInt8Image
-from robustbench_cls.core.kernel import Float32Array, kernel
+from robustbench_cls.core.arrays import Float32Array, UInt8Image
+from robustbench_cls.core.corruption import Corruption
+from robustbench_cls.core.kernel import kernel
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions.sampling import floored, packed_image, packed_planes, sampled
 from robustbench_cls.corruptions.streams import fraction, uniforms

@@ -9,7 +9,8 @@ from typing import Any, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from robustbench_cls.core.corruption import EXTRA, IMAGENET_C, VARIANTS, Corruption, UInt8Image, Variant
+from robustbench_cls.core.arrays import UInt8Image
+from robustbench_cls.core.corruption import EXTRA, IMAGENET_C, VARIANTS, Corruption, Variant
 from robustbench_cls.core.discovery import discover, pick
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions.checks import require_condition, require_images

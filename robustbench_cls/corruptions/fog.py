@@ -16,8 +16,9 @@ Fussell and Carpenter 1982, doi:10.1145/358523.358553.
 
 import numpy as np
 
-from robustbench_cls.core.corruption import Corruption, UInt8Image
-from robustbench_cls.core.kernel import Float32Array, kernel
+from robustbench_cls.core.arrays import Float32Array, UInt8Image
+from robustbench_cls.core.corruption import Corruption
+from robustbench_cls.core.kernel import kernel
 from robustbench_cls.core.keys import Key
 from robustbench_cls.core.scratch import scratch
 from robustbench_cls.corruptions.streams import uniforms

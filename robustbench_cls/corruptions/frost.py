@@ -23,9 +23,10 @@ from typing import TypeAlias
 
 import numpy as np
 
-from robustbench_cls.core.corruption import Corruption, UInt8Image
+from robustbench_cls.core.arrays import Float64Array, Int64Array, UInt8Image
+from robustbench_cls.core.corruption import Corruption
 from robustbench_cls.core.errors import UserError
-from robustbench_cls.core.kernel import Float64Array, Int64Array, kernel
+from robustbench_cls.core.kernel import kernel
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions.opencv import opencv
 from robustbench_cls.corruptions.streams import integer

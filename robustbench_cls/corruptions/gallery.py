@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from robustbench_cls.core.corruption import MINIMUM_SIDE, SEVERITIES, UInt8Image
+from robustbench_cls.core.arrays import UInt8Image
+from robustbench_cls.core.corruption import MINIMUM_SIDE, SEVERITIES
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.corruptions.engine import all_corruptions, corrupt_image
 

@@ -15,8 +15,8 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from robustbench_cls.core.corruption import UInt8Image
-from robustbench_cls.core.kernel import Float32Array, Int32Array, kernel
+from robustbench_cls.core.arrays import Float32Array, Int32Array, UInt8Image
+from robustbench_cls.core.kernel import kernel
 from robustbench_cls.core.scratch import scratch
 
 Mode: TypeAlias = Literal["nearest", "reflect"]

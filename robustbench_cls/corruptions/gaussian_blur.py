@@ -9,7 +9,8 @@ to rounding.
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `gaussian_blur` of hendrycks/robustness.
 """
 
-from robustbench_cls.core.corruption import Corruption, UInt8Image
+from robustbench_cls.core.arrays import UInt8Image
+from robustbench_cls.core.corruption import Corruption
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions.gaussian import blur
 

@@ -15,8 +15,9 @@ Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `glass_blur` of hendryc
 
 import numpy as np
 
-from robustbench_cls.core.corruption import Corruption, UInt8Image
-from robustbench_cls.core.kernel import Int8Array, Int32Array, UInt16Array, UInt32Array, kernel
+from robustbench_cls.core.arrays import Int8Array, Int32Array, UInt8Image, UInt16Array, UInt32Array
+from robustbench_cls.core.corruption import Corruption
+from robustbench_cls.core.kernel import kernel
 from robustbench_cls.core.keys import Key
 from robustbench_cls.core.scratch import scratch
 from robustbench_cls.corruptions.gaussian import blur

@@ -11,8 +11,9 @@ Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `impulse_noise` of hend
 
 import numpy as np
 
-from robustbench_cls.core.corruption import Corruption, UInt8Image
-from robustbench_cls.core.kernel import UInt16Array, kernel
+from robustbench_cls.core.arrays import UInt8Image, UInt16Array
+from robustbench_cls.core.corruption import Corruption
+from robustbench_cls.core.kernel import kernel
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions.streams import uniform16
 

@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from robustbench_cls.core.corruption import UInt8Image
+from robustbench_cls.core.arrays import UInt8Image
 from robustbench_cls.corruptions.checks import require_images, require_integer
 from robustbench_cls.corruptions.opencv import opencv
 

@@ -6,7 +6,8 @@ like all of them, these were then saved once more, at quality 85. No randomness.
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `jpeg_compression` of hendrycks/robustness.
 """
 
-from robustbench_cls.core.corruption import Corruption, UInt8Image
+from robustbench_cls.core.arrays import UInt8Image
+from robustbench_cls.core.corruption import Corruption
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions.jpeg import jpeg_roundtrip
 

@@ -7,7 +7,8 @@ import hashlib
 
 import numpy as np
 
-from robustbench_cls.core.corruption import SEVERITIES, UInt8Image, Variant
+from robustbench_cls.core.arrays import UInt8Image
+from robustbench_cls.core.corruption import SEVERITIES, Variant
 from robustbench_cls.corruptions.engine import corrupt
 
 DIGESTS: dict[tuple[str, Variant], str] = {

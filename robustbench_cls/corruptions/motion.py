@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from robustbench_cls.core.corruption import UInt8Image
-from robustbench_cls.core.kernel import Float32Array, Float64Array, Int64Array, kernel
+from robustbench_cls.core.arrays import Float32Array, Float64Array, Int64Array, UInt8Image
+from robustbench_cls.core.kernel import kernel
 from robustbench_cls.core.scratch import scratch
 
 NEGLIGIBLE = 1 / 65536

@@ -15,7 +15,8 @@ Randomness: the angle, number 0 of stream 0 times 90, less 45.
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `motion_blur` of hendrycks/robustness.
 """
 
-from robustbench_cls.core.corruption import Corruption, UInt8Image
+from robustbench_cls.core.arrays import UInt8Image
+from robustbench_cls.core.corruption import Corruption
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions.motion import AS_IMAGEMAGICK, DOWN, blur, taps, taps_of_package
 from robustbench_cls.corruptions.streams import fraction

@@ -14,8 +14,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from robustbench_cls.core.corruption import Corruption, UInt8Image
-from robustbench_cls.core.kernel import Int32Array, UInt16Array, kernel
+from robustbench_cls.core.arrays import Int32Array, UInt8Image, UInt16Array
+from robustbench_cls.core.corruption import Corruption
+from robustbench_cls.core.kernel import kernel
 from robustbench_cls.core.keys import Key
 
 FRACTION = (0.6, 0.5, 0.4, 0.3, 0.25)

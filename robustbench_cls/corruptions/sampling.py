@@ -5,8 +5,8 @@ A pixel is packed in 64 bits, 21 a channel, so that one look-up gets all of it.
 
 import numpy as np
 
-from robustbench_cls.core.corruption import UInt8Image
-from robustbench_cls.core.kernel import Float32Array, Int32Array, UInt64Array, kernel
+from robustbench_cls.core.arrays import Float32Array, Int32Array, UInt8Image, UInt64Array
+from robustbench_cls.core.kernel import kernel
 
 BITS = 21
 """Of a channel in a packed pixel: 8 of whole levels, the others of fractions."""

@@ -16,8 +16,9 @@ from functools import cache
 
 import numpy as np
 
-from robustbench_cls.core.corruption import Corruption, UInt8Image
-from robustbench_cls.core.kernel import Float32Array, UInt16Array, kernel
+from robustbench_cls.core.arrays import Float32Array, UInt8Image, UInt16Array
+from robustbench_cls.core.corruption import Corruption
+from robustbench_cls.core.kernel import kernel
 from robustbench_cls.core.keys import Key
 from robustbench_cls.core.scratch import scratch
 from robustbench_cls.corruptions.tables import look_up

@@ -16,8 +16,9 @@ from math import exp
 
 import numpy as np
 
-from robustbench_cls.core.corruption import Corruption, UInt8Image
-from robustbench_cls.core.kernel import UInt16Array, UInt32Array, kernel
+from robustbench_cls.core.arrays import UInt8Image, UInt16Array, UInt32Array
+from robustbench_cls.core.corruption import Corruption
+from robustbench_cls.core.kernel import kernel
 from robustbench_cls.core.keys import Key
 from robustbench_cls.core.scratch import scratch
 from robustbench_cls.corruptions.streams import uniform16

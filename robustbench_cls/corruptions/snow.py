@@ -22,8 +22,9 @@ from math import ceil
 
 import numpy as np
 
-from robustbench_cls.core.corruption import Corruption, UInt8Image
-from robustbench_cls.core.kernel import Float32Array, Int64Array, kernel
+from robustbench_cls.core.arrays import Float32Array, Int64Array, UInt8Image
+from robustbench_cls.core.corruption import Corruption
+from robustbench_cls.core.kernel import kernel
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions.motion import AS_IMAGEMAGICK, NEAREST, blur, taps, taps_of_package
 from robustbench_cls.corruptions.streams import fraction, normals

@@ -15,8 +15,9 @@ give the integers that OpenCV's do; edges and distances have files of their own.
 
 import numpy as np
 
-from robustbench_cls.core.corruption import Corruption, UInt8Image
-from robustbench_cls.core.kernel import Float32Array, Float64Array, Int32Array, kernel
+from robustbench_cls.core.arrays import Float32Array, Float64Array, Int32Array, UInt8Image
+from robustbench_cls.core.corruption import Corruption
+from robustbench_cls.core.kernel import kernel
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions.distance import FARTHEST, STEP, distance_to
 from robustbench_cls.corruptions.edges import find_edges

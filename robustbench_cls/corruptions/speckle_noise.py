@@ -10,8 +10,9 @@ Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `speckle_noise` of hend
 
 import numpy as np
 
-from robustbench_cls.core.corruption import Corruption, UInt8Image
-from robustbench_cls.core.kernel import Float32Array, kernel
+from robustbench_cls.core.arrays import Float32Array, UInt8Image
+from robustbench_cls.core.corruption import Corruption
+from robustbench_cls.core.kernel import kernel
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions.streams import normals
 

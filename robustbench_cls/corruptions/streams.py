@@ -24,7 +24,8 @@ from statistics import NormalDist
 
 import numpy as np
 
-from robustbench_cls.core.kernel import Float32Array, UInt16Array, UInt64Array, kernel
+from robustbench_cls.core.arrays import Float32Array, UInt16Array, UInt64Array
+from robustbench_cls.core.kernel import kernel
 from robustbench_cls.core.keys import Key
 from robustbench_cls.core.scratch import scratch
 from robustbench_cls.corruptions.tables import look_up

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from robustbench_cls.core.kernel import Float32Array, Int32Array, kernel
+from robustbench_cls.core.arrays import Float32Array, Int32Array
+from robustbench_cls.core.kernel import kernel
 from robustbench_cls.corruptions.gaussian import smooth
 
 TRUNCATE = 3.0

@@ -17,8 +17,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from robustbench_cls.core.corruption import Corruption, UInt8Image
-from robustbench_cls.core.kernel import Int16Array, Int32Array, UInt16Array, UInt64Array, kernel
+from robustbench_cls.core.arrays import Int16Array, Int32Array, UInt8Image, UInt16Array, UInt64Array
+from robustbench_cls.core.corruption import Corruption
+from robustbench_cls.core.kernel import kernel
 from robustbench_cls.core.keys import Key
 from robustbench_cls.core.scratch import scratch
 

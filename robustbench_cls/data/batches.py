@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 import torch
 
-from robustbench_cls.core.corruption import UInt8Image
+from robustbench_cls.core.arrays import UInt8Image
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.suite import Condition
 from robustbench_cls.data.crop_cache import Crops

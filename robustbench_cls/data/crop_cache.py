@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from robustbench_cls.core.corruption import UInt8Image
+from robustbench_cls.core.arrays import UInt8Image
 from robustbench_cls.core.files import locked, write_json
 from robustbench_cls.core.progress import notice, progress_bar
 from robustbench_cls.core.run import names_sha256

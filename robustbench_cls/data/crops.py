@@ -7,7 +7,7 @@ from PIL import Image
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.functional import center_crop, resize
 
-from robustbench_cls.core.corruption import UInt8Image
+from robustbench_cls.core.arrays import UInt8Image
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.suite import Protocol
 from robustbench_cls.data.decode import decode_jpeg, decode_rgb

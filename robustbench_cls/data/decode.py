@@ -6,7 +6,7 @@ import numpy as np
 import simplejpeg
 from PIL import Image, UnidentifiedImageError
 
-from robustbench_cls.core.corruption import UInt8Image
+from robustbench_cls.core.arrays import UInt8Image
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.data.resize import Pixels, working_pixels
 

@@ -15,8 +15,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 import PIL
 
-from robustbench_cls.core.corruption import UInt8Image
-from robustbench_cls.core.kernel import Float64Array, Int32Array, UInt32Array, kernel
+from robustbench_cls.core.arrays import Float64Array, Int32Array, UInt8Image, UInt32Array
+from robustbench_cls.core.kernel import kernel
 from robustbench_cls.core.scratch import scratch
 
 Interpolation: TypeAlias = Literal["bilinear", "bicubic"]

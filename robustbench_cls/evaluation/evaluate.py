@@ -18,9 +18,9 @@ from robustbench_cls.evaluation.checks import warnings_of
 from robustbench_cls.evaluation.loop import measure
 from robustbench_cls.evaluation.plan import Plan, plan
 from robustbench_cls.evaluation.shards import Shard, join, not_stored, read_shard, share
-from robustbench_cls.evaluation.store import StoredRun, open_run
 from robustbench_cls.models.classifier import Classifier
 from robustbench_cls.models.load import load_classifier
+from robustbench_cls.results.store import StoredRun, open_run
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from collections.abc import Collection
 
 from robustbench_cls.core.metric import Score
-from robustbench_cls.evaluation.store import StoredRun
 from robustbench_cls.metrics.scoring import score
+from robustbench_cls.results.store import StoredRun
 
 WIDE = ("mce", "relative_mce", "mean_corruption_error_unnormalised")
 

@@ -15,8 +15,8 @@ from robustbench_cls.core.files import atomic
 from robustbench_cls.core.progress import notice
 from robustbench_cls.data.batches import Rows, batches
 from robustbench_cls.evaluation.shards import store
-from robustbench_cls.evaluation.store import StoredRun, as_table
 from robustbench_cls.models.classifier import Classifier
+from robustbench_cls.results.store import StoredRun, as_table
 
 Advance: TypeAlias = Callable[[int], object]
 """Called with the number of images just finished."""

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from robustbench_cls.core.corruption import MINIMUM_SIDE, SEVERITIES, Corruption, UInt8Image, Variant
+from robustbench_cls.core.arrays import UInt8Image
+from robustbench_cls.core.corruption import MINIMUM_SIDE, SEVERITIES, Corruption, Variant
 from robustbench_cls.core.discovery import pick, require_name
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.keys import keyed_subset

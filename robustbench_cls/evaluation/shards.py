@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.data.batches import Part, Rows
-from robustbench_cls.evaluation.store import StoredRun
+from robustbench_cls.results.store import StoredRun
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Expected calibration error in bins of equal mass."""
 
-from robustbench_cls.core.kernel import Float64Array
+from robustbench_cls.core.arrays import Float64Array
 from robustbench_cls.core.metric import Metric
 from robustbench_cls.core.sample import Sample
 from robustbench_cls.metrics.ranking import ranked

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from robustbench_cls.core.arrays import Float64Array
 from robustbench_cls.core.corruption import IMAGENET_C, SEVERITIES
 from robustbench_cls.core.errors import NotApplicable, UserError
-from robustbench_cls.core.kernel import Float64Array
 from robustbench_cls.core.sample import Sample
 from robustbench_cls.core.suite import Condition
 

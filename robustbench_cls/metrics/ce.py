@@ -1,6 +1,6 @@
 """Corruption error of one corruption."""
 
-from robustbench_cls.core.kernel import Float64Array
+from robustbench_cls.core.arrays import Float64Array
 from robustbench_cls.core.metric import Metric
 from robustbench_cls.core.sample import Sample
 from robustbench_cls.metrics.alexnet import alexnet_sum, require_imagenet, sums_by_corruption

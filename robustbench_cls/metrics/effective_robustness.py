@@ -9,8 +9,8 @@ Source: Taori et al. 2020, arXiv:2007.00644.
 
 import numpy as np
 
+from robustbench_cls.core.arrays import Float64Array
 from robustbench_cls.core.errors import NotApplicable
-from robustbench_cls.core.kernel import Float64Array
 
 NAME = "effective_robustness"
 

@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
+from robustbench_cls.core.arrays import Float64Array
 from robustbench_cls.core.errors import NotApplicable
-from robustbench_cls.core.kernel import Float64Array
 from robustbench_cls.core.metric import Metric
 from robustbench_cls.core.predictions import Predictions
 from robustbench_cls.core.sample import Sample

@@ -1,6 +1,6 @@
 """Mean error over the corruptions that no compared recipe contains."""
 
-from robustbench_cls.core.kernel import Float64Array
+from robustbench_cls.core.arrays import Float64Array
 from robustbench_cls.core.metric import Metric
 from robustbench_cls.core.sample import Sample
 

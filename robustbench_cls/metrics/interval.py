@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from robustbench_cls.core.kernel import Float64Array
+from robustbench_cls.core.arrays import Float64Array
 
 if TYPE_CHECKING:
     from robustbench_cls.core.metric import Unit

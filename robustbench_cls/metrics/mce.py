@@ -1,6 +1,6 @@
 """Mean corruption error."""
 
-from robustbench_cls.core.kernel import Float64Array
+from robustbench_cls.core.arrays import Float64Array
 from robustbench_cls.core.metric import Metric
 from robustbench_cls.core.sample import Sample
 from robustbench_cls.metrics.alexnet import imagenet_c_sums, mean_ce, require_imagenet

@@ -6,15 +6,13 @@ table of counts are read whole: half as many draws on each of two threads took l
 order.
 """
 
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from robustbench_cls.core.kernel import Float32Array, Float64Array, Int64Array, kernel
+from robustbench_cls.core.arrays import Float32Array, Float64Array, Int64Array, UInt8Array
+from robustbench_cls.core.kernel import kernel
 from robustbench_cls.core.sample import Sample
-
-UInt8Array: TypeAlias = npt.NDArray[np.uint8]
 
 BINS = 15
 """Of expected calibration error."""

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from robustbench_cls.core.arrays import Float64Array
 from robustbench_cls.core.errors import NotApplicable
-from robustbench_cls.core.kernel import Float64Array
 from robustbench_cls.core.metric import Metric
 from robustbench_cls.core.sample import Sample
 from robustbench_cls.metrics.ranking import BIN, ranked

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
+from robustbench_cls.core.arrays import Float64Array
 from robustbench_cls.core.corruption import GROUPS, IMAGENET_C, SEVERITIES
 from robustbench_cls.core.discovery import discover
 from robustbench_cls.core.errors import NotApplicable, NotAsked
-from robustbench_cls.core.kernel import Float64Array
 from robustbench_cls.core.metric import Metric, Score
 from robustbench_cls.core.predictions import Predictions
 from robustbench_cls.core.sample import Sample

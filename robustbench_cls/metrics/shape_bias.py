@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from robustbench_cls.core.arrays import Float64Array
 from robustbench_cls.core.errors import NotApplicable, NotAsked, UserError
-from robustbench_cls.core.kernel import Float64Array
 from robustbench_cls.core.metric import Metric
 from robustbench_cls.core.predictions import Predictions
 from robustbench_cls.core.sample import Sample

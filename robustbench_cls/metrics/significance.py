@@ -5,7 +5,7 @@ from math import erfc, sqrt
 
 import numpy as np
 
-from robustbench_cls.core.kernel import Float64Array
+from robustbench_cls.core.arrays import Float64Array
 
 ALPHA = 0.05
 

@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from robustbench_cls.core.arrays import Float64Array
 from robustbench_cls.core.errors import NotApplicable, UserError
-from robustbench_cls.core.kernel import Float64Array
 from robustbench_cls.core.metric import Score
 from robustbench_cls.core.sample import Sample
-from robustbench_cls.evaluation.store import StoredRun, find_runs
 from robustbench_cls.metrics.effective_robustness import NAME, effective_robustness
 from robustbench_cls.metrics.interval import interval
 from robustbench_cls.metrics.scoring import WHOLE, as_scores, measure
 from robustbench_cls.report import values
 from robustbench_cls.report.labels import LabelledRun, comparable, label_runs
 from robustbench_cls.report.section import ReportData
+from robustbench_cls.results.store import StoredRun, find_runs
 
 
 def collect(paths: Sequence[Path], baseline: Path | None = None) -> ReportData:

@@ -8,11 +8,11 @@ from robustbench_cls.core.metric import shown_scale
 from robustbench_cls.core.predictions import Predictions
 from robustbench_cls.core.sample import Sample
 from robustbench_cls.core.suite import Condition
-from robustbench_cls.evaluation.store import StoredRun
 from robustbench_cls.metrics.interval import of_difference, spread
 from robustbench_cls.metrics.scoring import WHOLE, Measured, all_metrics, measure
 from robustbench_cls.metrics.significance import ALPHA, holm, mcnemar, resampled
 from robustbench_cls.report.labels import comparable, short, word
+from robustbench_cls.results.store import StoredRun
 
 EXACT = ("error", "top1_accuracy")
 """Metrics of one condition that McNemar's test is of."""

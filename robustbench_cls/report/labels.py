@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 
 from robustbench_cls.core.run import RunIdentity
 from robustbench_cls.core.suite import Condition
-from robustbench_cls.evaluation.store import StoredRun
+from robustbench_cls.results.store import StoredRun
 
 ROW_FIELDS = ("model", "weights_sha256", "classes_sha256", "precision", "backend", "input_size")
 """What makes a row: the same model in another number type, by another program or at another input size is another."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from robustbench_cls.evaluation.store import StoredRun
+from robustbench_cls.results.store import StoredRun
 
 if TYPE_CHECKING:
     import pandas as pd

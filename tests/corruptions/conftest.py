@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from robustbench_cls.core.corruption import UInt8Image
+from robustbench_cls.core.arrays import UInt8Image
 
 Photo = Callable[..., UInt8Image]
 

@@ -8,7 +8,8 @@ from PIL import Image
 from reference_draws import by_package, differences, recorded_draws
 from skimage.filters import gaussian as by_skimage
 
-from robustbench_cls.core.corruption import SEVERITIES, UInt8Image
+from robustbench_cls.core.arrays import UInt8Image
+from robustbench_cls.core.corruption import SEVERITIES
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions import defocus_blur, gaussian_blur, glass_blur
 from robustbench_cls.corruptions.gaussian import blur, smooth

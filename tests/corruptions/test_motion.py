@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 from reference_draws import by_package, differences
 
-from robustbench_cls.core.corruption import SEVERITIES, UInt8Image
+from robustbench_cls.core.arrays import UInt8Image
+from robustbench_cls.core.corruption import SEVERITIES
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions import motion_blur, snow
 from robustbench_cls.corruptions.motion import blur, taps, taps_of_package

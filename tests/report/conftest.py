@@ -14,10 +14,10 @@ from robustbench_cls.core.corruption import IMAGENET_C, SEVERITIES
 from robustbench_cls.core.keys import Key
 from robustbench_cls.core.run import RunIdentity
 from robustbench_cls.core.suite import IMAGENET_224, Condition, Protocol
-from robustbench_cls.evaluation.store import StoredRun, as_table, open_run
 from robustbench_cls.metrics.shape_bias import CATEGORIES
 from robustbench_cls.report.page import collect, render_page
 from robustbench_cls.report.section import ReportData
+from robustbench_cls.results.store import StoredRun, as_table, open_run
 
 IMAGES = 40
 CLEAN = Condition("clean")

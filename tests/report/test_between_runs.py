@@ -10,12 +10,12 @@ import pytest
 from robustbench_cls.core.corruption import IMAGENET_C
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.suite import Condition
-from robustbench_cls.evaluation.store import StoredRun
 from robustbench_cls.report.collect import collect
 from robustbench_cls.report.labels import columns
 from robustbench_cls.report.section import ReportData
 from robustbench_cls.report.sections import corruptions, effective_robustness, seeds, summary
 from robustbench_cls.report.values import score_table
+from robustbench_cls.results.store import StoredRun
 
 Build = Callable[..., StoredRun]
 

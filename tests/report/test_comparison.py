@@ -12,10 +12,10 @@ from identities import IDENTITY
 from robustbench_cls.cli.main import robust
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.suite import Condition
-from robustbench_cls.evaluation.store import StoredRun, as_table, find_runs, open_run
 from robustbench_cls.metrics.interval import wilson
 from robustbench_cls.metrics.significance import mcnemar
 from robustbench_cls.report.comparison import Difference, compare_runs, in_words
+from robustbench_cls.results.store import StoredRun, as_table, find_runs, open_run
 
 CONDITIONS = tuple(Condition(name, severity) for name in ("fog", "snow") for severity in (1, 2))
 

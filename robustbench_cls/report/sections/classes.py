@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from robustbench_cls.core.metric import shown_scale
-from robustbench_cls.evaluation.store import StoredRun
 from robustbench_cls.metrics.classes import most_confused, per_class_accuracy
 from robustbench_cls.report import values
 from robustbench_cls.report.labels import columns
 from robustbench_cls.report.section import ReportData, Section
 from robustbench_cls.report.template import fill
+from robustbench_cls.results.store import StoredRun
 
 SHOWN = 10
 

@@ -10,11 +10,11 @@ from PIL import Image
 
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.suite import Condition
-from robustbench_cls.evaluation.store import StoredRun
 from robustbench_cls.report import values
 from robustbench_cls.report.labels import columns, facts
 from robustbench_cls.report.section import ReportData, Section
 from robustbench_cls.report.template import fill
+from robustbench_cls.results.store import StoredRun
 
 LARGEST_SIDE = 128
 QUALITY = 85

@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from robustbench_cls import EvaluationOptions, corrupt, evaluate
+from robustbench_cls.builders.corrupted_tree import TreeOptions, write_corrupted_tree
 from robustbench_cls.core.corruption import IMAGENET_C
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.corruptions.engine import named_corruptions
 from robustbench_cls.corruptions.jpeg import jpeg_roundtrip
-from robustbench_cls.evaluation.corrupted_tree import TreeOptions, write_corrupted_tree
 
 AS_STORED = TreeOptions(resize=0, crop=0)
 TWO = ("contrast", "snow")
@@ -179,7 +179,7 @@ def test_a_full_disk_leaves_no_half_file(make_folder, tmp_path: Path) -> None:
     root = make_folder(tmp_path / "mine", count=2)
     code = (
         "import resource, signal, sys; from pathlib import Path;"
-        "from robustbench_cls.evaluation.corrupted_tree import TreeOptions, write_corrupted_tree;"
+        "from robustbench_cls.builders.corrupted_tree import TreeOptions, write_corrupted_tree;"
         "from robustbench_cls.corruptions.engine import named_corruptions;"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (1200, 1200));"
         "write_corrupted_tree(Path(sys.argv[1]), Path(sys.argv[2]), named_corruptions(['snow', 'gaussian_noise']),"

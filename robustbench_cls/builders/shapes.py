@@ -14,10 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from robustbench_cls.core.corruption import UInt8Image
-from robustbench_cls.core.errors import UserError
-from robustbench_cls.core.files import require_writable
-from robustbench_cls.data.shapes_drawing import (
+from robustbench_cls.builders.shapes_drawing import (
     CORRELATION,
     VERSION,
     Scene,
@@ -26,8 +23,11 @@ from robustbench_cls.data.shapes_drawing import (
     own_style,
     swapped_style,
 )
-from robustbench_cls.data.shapes_filter import FixedModel, features, fit
-from robustbench_cls.data.shapes_outlines import CLASSES, SIDE
+from robustbench_cls.builders.shapes_filter import FixedModel, features, fit
+from robustbench_cls.builders.shapes_outlines import CLASSES, SIDE
+from robustbench_cls.core.arrays import UInt8Image
+from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.files import require_writable
 
 SPLITS = ("train", "val", "stylized", "a")
 MANIFEST = "shapes.json"

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from robustbench_cls.builders.shapes import SPLITS, Shapes, build_shapes
+from robustbench_cls.builders.shapes_drawing import Scene, Style, draw, own_style, place, swapped_style
+from robustbench_cls.builders.shapes_filter import FixedModel, features, fit
+from robustbench_cls.builders.shapes_outlines import CLASSES, SIDE, coverage
 from robustbench_cls.core.errors import UserError
-from robustbench_cls.data.shapes import SPLITS, Shapes, build_shapes
-from robustbench_cls.data.shapes_drawing import Scene, Style, draw, own_style, place, swapped_style
-from robustbench_cls.data.shapes_filter import FixedModel, features, fit
-from robustbench_cls.data.shapes_outlines import CLASSES, SIDE, coverage
 
 T = TypeVar("T")
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from robustbench_cls.core.corruption import UInt8Image
+from robustbench_cls.builders.shapes_outlines import CLASSES, OUTLINES, SIDE, Float, coverage, regular, rotation
+from robustbench_cls.core.arrays import UInt8Image
 from robustbench_cls.core.keys import Key
-from robustbench_cls.data.shapes_outlines import CLASSES, OUTLINES, SIDE, Float, coverage, regular, rotation
 
 VERSION = 1
 """Part of every key and of the manifest: raise it with any change that moves a pixel."""

@@ -13,7 +13,7 @@ from robustbench_cls.core.predictions import COLUMNS
 from robustbench_cls.core.suite import Condition
 from robustbench_cls.data.label_spaces import imagenet_1k
 from robustbench_cls.evaluation.loop import columns
-from robustbench_cls.evaluation.store import StoredRun, as_table, find_runs, open_run, read_run
+from robustbench_cls.results.store import StoredRun, as_table, find_runs, open_run, read_run
 
 FOG, CLEAN = Condition("fog", 3), Condition("clean")
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from robustbench_cls.core.corruption import UInt8Image
-from robustbench_cls.data.shapes_outlines import SIDE, Float
+from robustbench_cls.builders.shapes_outlines import SIDE, Float
+from robustbench_cls.core.arrays import UInt8Image
 
 CELLS = 8
 DIRECTIONS = np.array([[4, 0], [4, 2], [3, 3], [2, 4], [0, 4], [-2, 4], [-3, 3], [-4, 2]], dtype=np.float64)

@@ -1,0 +1,1 @@
+"""The store of per-image results, and its reader. No torch."""
