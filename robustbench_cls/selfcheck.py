@@ -22,7 +22,7 @@ from robustbench_cls.core.errors import UserError, first_line
 from robustbench_cls.core.run import names_sha256
 from robustbench_cls.corruptions.engine import VERSION
 from robustbench_cls.corruptions.known_bytes import DIGESTS, digest
-from robustbench_cls.data.label_spaces import cue_conflict, imagenet_1k, imagenet_a
+from robustbench_cls.data.label_spaces import cue_conflict, imagenet_1k, imagenet_subset
 from robustbench_cls.metrics.alexnet import ERRORS, corruption_errors, mean_corruption_error
 from robustbench_cls.metrics.shape_bias import shape_bias
 
@@ -98,7 +98,7 @@ def _environment() -> Iterator[Check]:
 def _lists() -> Iterator[Check]:
     lists = {
         "imagenet-1k": imagenet_1k(),
-        "imagenet-a": imagenet_a().class_names,
+        "imagenet-a": imagenet_subset("imagenet-a", "imagenet_a_indices.txt").class_names,
         "cue-conflict": tuple(name for _, members in cue_conflict().categories for name in members),
     }
     for name, names in lists.items():

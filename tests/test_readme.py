@@ -17,7 +17,7 @@ from robustbench_cls.core.discovery import load_file
 from robustbench_cls.core.metric import Metric
 from robustbench_cls.core.sample import Sample
 from robustbench_cls.core.suite import Condition
-from robustbench_cls.data.label_spaces import imagenet_1k, imagenet_a
+from robustbench_cls.data.label_spaces import imagenet_1k, imagenet_subset
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -44,7 +44,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory, toy: Path, make_folder: Ca
     """A working folder with the data that the README speaks of, a few images each."""
     root = tmp_path_factory.mktemp("readme")
     (root / "mydata").symlink_to(toy)
-    hard = imagenet_a().class_names
+    hard = imagenet_subset("imagenet-a", "imagenet_a_indices.txt").class_names
     classes = (*hard[:2], *[name for name in imagenet_1k() if name not in hard][:2])
     make_folder(root / "datasets/imagenet/train", classes=classes, count=2)
     make_folder(root / "datasets/imagenet/val", classes=classes, count=1)

@@ -2,18 +2,19 @@
 
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from robustbench_cls.bench.corruptions import machine
-from robustbench_cls.core.corruption import IMAGENET_C, SEVERITIES
+from robustbench_cls.core.corruption import GROUPS
 from robustbench_cls.core.errors import NotApplicable
 from robustbench_cls.core.predictions import Predictions
 from robustbench_cls.core.sample import RESAMPLES, Sample, draws
-from robustbench_cls.core.suite import Condition
+from robustbench_cls.core.suite import Condition, graded
 from robustbench_cls.core.versions import versions
-from robustbench_cls.metrics.interval import interval
-from robustbench_cls.metrics.scoring import all_metrics, parts
+from robustbench_cls.metrics.interval import ends_of, interval
+from robustbench_cls.metrics.scoring import all_metrics
 
 CLASSES = 1000
 
@@ -47,7 +48,7 @@ class StatisticsBenchmark:
 
 def bench_statistics(images: int) -> StatisticsBenchmark:
     """Every metric of drawn predictions: a model on so many images under the 75 conditions of ImageNet-C."""
-    conditions = tuple(Condition(name, severity) for name in IMAGENET_C for severity in SEVERITIES)
+    conditions = graded(GROUPS)
     whole = replace(_drawn(images, conditions), reference=_drawn(images, (Condition("clean"),)))
     for metric in all_metrics().values():  # kernels are compiled, libraries loaded
         _values(metric.name, Sample.of(replace(_drawn(300, conditions), reference=_drawn(300, (Condition("clean"),)))))
@@ -67,9 +68,11 @@ def bench_statistics(images: int) -> StatisticsBenchmark:
 
 def _values(name: str, sample: Sample) -> int:
     metric, numbers = all_metrics()[name], 0
-    for _, _, part in parts(metric, sample):
+    for place in metric.scope.places(sample):
+        part = place.sample
         try:
-            low, high = interval(metric.compute(part), metric.unit, len(sample.predictions.image_ids))
+            size = len(sample.predictions.image_ids)
+            low, high = interval(metric.compute(part), metric.unit, size, partial(ends_of, metric, part))
         except NotApplicable:
             break
         numbers += low <= high

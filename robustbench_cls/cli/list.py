@@ -29,11 +29,12 @@ def _rows(kind: str) -> list[dict[str, str]]:
     from robustbench_cls.core.recipe import Recipe
     from robustbench_cls.core.suite import Suite
     from robustbench_cls.corruptions.engine import all_corruptions
+    from robustbench_cls.metrics.scoring import all_metrics
 
     if kind == "corruptions":
         return [{"name": c.name, "title": c.group, "source": c.source} for c in all_corruptions().values()]
     suites = discover("robustbench_cls.suites", Suite) if kind == "suites" else {}
     recipes = discover("robustbench_cls.recipes", Recipe) if kind == "recipes" else {}
-    metrics = discover("robustbench_cls.metrics", Metric) if kind == "metrics" else {}
+    metrics = all_metrics() if kind == "metrics" else {}
     found: list[Suite | Recipe | Metric] = [*suites.values(), *recipes.values(), *metrics.values()]
     return [{"name": item.name, "title": item.title, "source": item.source} for item in found]

@@ -2,16 +2,21 @@
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from math import inf
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from robustbench_cls.core.errors import UserError
 
 if TYPE_CHECKING:
+    from robustbench_cls.report.comparison import Comparison, Difference
     from robustbench_cls.results.store import StoredRun
+
+FORMAT = {"fraction": (2, "%"), "difference": (2, "%"), "percent": (2, "%"), "nats": (3, "nats"), "number": (3, "")}
+"""By unit: decimal places, and its name."""
 
 
 def print_scores(runs: "Sequence[StoredRun]", *, as_json: bool, shard: str | None = None) -> None:
@@ -20,12 +25,15 @@ def print_scores(runs: "Sequence[StoredRun]", *, as_json: bool, shard: str | Non
     Of a run that other shards have still to complete, only so much.
     """
     from robustbench_cls.core.metric import shown_scale
-    from robustbench_cls.evaluation.headline import HEADLINE, headline, run_scores
-    from robustbench_cls.metrics.scoring import all_metrics
+    from robustbench_cls.metrics.scoring import all_metrics, score, shown
 
-    scored = [run_scores(run, () if as_json else HEADLINE) for run in runs]
+    scored = []
+    for run in runs:
+        measures = run.suite.measures
+        only = () if as_json else {measure.metric for measure in measures}
+        scored.append(score(run.identity.model, run.identity.suite, run.predictions(), measures, only=only))
     if as_json:
-        click.echo(json.dumps([asdict(score) for scores, _ in scored for score in scores], indent=2))
+        click.echo(as_text([asdict(one) for scores, _ in scored for one in scores]))
         return
     waiting = [run for run in runs if run.missing()]
     if shard is not None and waiting:
@@ -37,15 +45,50 @@ def print_scores(runs: "Sequence[StoredRun]", *, as_json: bool, shard: str | Non
     for run, (scores, notes) in zip(runs, scored, strict=True):
         identity = run.identity
         click.secho(f"\n{identity.model} on {identity.suite} ({identity.backend}, {identity.precision})", bold=True)
-        for score in headline(run, scores):
-            scale = shown_scale(score.unit)
-            value, low, high = score.value * scale, score.low * scale, score.high * scale
-            title = all_metrics()[score.metric].title
-            click.echo(f"  {title:40} {score.condition:10} {value:7.2f} %  [{low:.2f}, {high:.2f}]  n={score.n}")
-        for note in [*run.provenance["notes"], *notes]:
+        for one in shown(run.suite.measures, scores):
+            scale, (places, unit) = shown_scale(one.unit), FORMAT[one.unit]
+            value, low, high = (f"{number * scale:.{places}f}" for number in (one.value, one.low, one.high))
+            title = all_metrics()[one.metric].title
+            click.echo(f"  {title:40} {one.condition:12} {value:>7} {unit:4} [{low}, {high}]  n={one.n}")
+        for note in [*run.circumstances.notes, *notes]:
             click.echo(f"  note: {note}")
     folders = " ".join(dict.fromkeys(shlex.quote(str(run.folder.parent)) for run in runs))
     click.echo(f"\nNext: robust report {folders} --out reports/page.html")
+
+
+def print_comparison(comparison: "Comparison") -> None:
+    """The measures of a suite and a row a corruption, for both models, with verdicts; then the result in words."""
+    from robustbench_cls.metrics.scoring import all_metrics
+    from robustbench_cls.report.comparison import in_words
+
+    shown, rows = comparison.shown, comparison.by_corruption
+    titles = [all_metrics()[d.metric].title + ("" if d.condition == "all" else f", {d.condition}") for d in shown]
+    width = max([len(title) for title in titles] + [len(d.condition) for d in rows] + [len(comparison.suite) + 14])
+    n = max((d.n for d in comparison.differences), default=0)
+    head = f"{'A':>8} {'B':>8} {'B - A':>8} {'95 % interval':>19} {'only A':>7} {'only B':>7}"
+    click.secho(f"\n{f'{comparison.suite}, n = {n:,}':{width}} {head}", bold=True)
+    for title, difference in zip(titles, shown, strict=True):
+        click.echo(f"{title:{width}} {_line(difference)}")
+    if rows:
+        click.echo(f"{all_metrics()[rows[0].metric].title}, by corruption:")
+    for difference in rows:
+        click.echo(f"{difference.condition:{width}} {_line(difference)}")
+    click.echo(f"\n{in_words(comparison)}")
+
+
+def _line(d: "Difference") -> str:
+    places, unit = FORMAT[d.unit]
+    numbers = (
+        f"{d.value_a * d.scale:8.{places}f} {d.value_b * d.scale:8.{places}f} {d.difference * d.scale:+8.{places}f}"
+    )
+    ends = f"{d.low * d.scale:+.{places}f} .. {d.high * d.scale:+.{places}f}"
+    return f"{numbers} {ends:>19} {d.only_a:7} {d.only_b:7}  {unit:4} {d.verdict}"
+
+
+def as_text(rows: "Sequence[Mapping[str, Any]]") -> str:
+    """JSON; a number without bound is null, as JSON has no infinity."""
+    finite = [{name: None if value in (inf, -inf) else value for name, value in row.items()} for row in rows]
+    return json.dumps(finite, indent=2)
 
 
 def pairs(texts: "Sequence[str]") -> dict[str, str]:

@@ -14,11 +14,15 @@ PATH = click.Path(path_type=Path)
 @click.argument("runs", nargs=-1, required=True, type=PATH)
 @click.option("--out", type=PATH, default=Path("reports/report.html"), show_default=True, help="The page; CSV beside.")
 @click.option("--baseline", type=PATH, help="Runs of one model: CE and mCE against its errors, on any classes.")
-def command(runs: tuple[Path, ...], out: Path, baseline: Path | None) -> None:
+@click.option("--code", type=PATH, multiple=True, help="Your own .py file with metrics that a suite is about.")
+def command(runs: tuple[Path, ...], out: Path, baseline: Path | None, code: tuple[Path, ...]) -> None:
     """Write one HTML page and a CSV about RUNS, folders that `robust eval` wrote. Needs no GPU and no torch."""
+    from robustbench_cls.core.discovery import take_in
     from robustbench_cls.report.page import write_report
     from robustbench_cls.results.store import find_runs
 
+    for path in code:
+        take_in(path)
     page = write_report(runs, out, baseline=baseline)
     for run in (run for folder in runs for run in find_runs(folder) if run.missing()):
         click.echo(f"Partial: {run.folder} lacks {len(run.missing())} of {len(run.all_conditions)} conditions.")

@@ -36,7 +36,8 @@ class Corruption:
 
     `apply(image_HW3, severity, key)` takes uint8 RGB, leaves it as it is and gives a new image of the same
     shape; `key` is its only source of randomness. It follows the code that made the published ImageNet-C;
-    `as_package`, where given, follows the package imagecorruptions, which differs from it.
+    `as_package`, where given, follows the package imagecorruptions, which differs from it. `group` and `counted`
+    (it enters means) hold where a suite says nothing else.
     """
 
     name: str
@@ -44,3 +45,4 @@ class Corruption:
     source: str
     apply: Apply
     as_package: Apply | None = None
+    counted: bool = True

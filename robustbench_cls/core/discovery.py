@@ -1,8 +1,9 @@
 """Finding corruptions, suites, recipes, metrics and report sections: a file is its own registration.
 
-A new one is a new file in its package with one module-level instance; nothing else is edited. The
-alternative, a decorator or a list, needs a second place that can be forgotten, and imports everything
-to know anything.
+A new one is a new file in its package with one module-level instance that bears the file's name; metrics are sorted
+by theme, several a file. Nothing else is edited. What lies in a `.py` file that the user named as code is found beside
+them, for as long as the process runs. The alternative, a decorator or a list, needs a second place that can be
+forgotten, and imports everything to know anything.
 """
 
 import difflib
@@ -10,11 +11,10 @@ import importlib
 import importlib.util
 import pkgutil
 import re
-import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Protocol as Interface
 from typing import TypeVar
 
@@ -26,30 +26,79 @@ class Named(Interface):
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """The name."""
         ...
 
 
 N = TypeVar("N", bound=Named)
 
+_taken_in: dict[Path, ModuleType] = {}
+"""Files that the user named as code, in the order first named."""
+
+
+def discover(package: str, kind: type[N], *, several: bool = False) -> Mapping[str, N]:
+    """Every instance of `kind` in the modules of `package` and in the user's files, by name, in alphabetical order.
+
+    Args:
+        several: a module may define several instances, of any names.
+
+    Raises:
+        UserError: an instance that no one would find by its name, or two of one name; the message names both.
+    """
+    found: Mapping[str, N] = _discovered(package, kind, several, own_files())
+    return found
+
+
+def own_files() -> tuple[ModuleType, ...]:
+    """The files that the user named as code; what `discover` gives changes with them."""
+    return tuple(_taken_in.values())
+
+
+@cache
+def _discovered(package: str, kind: type[N], several: bool, files: tuple[ModuleType, ...]) -> Mapping[str, N]:
+    found: dict[str, tuple[N, ModuleType]] = {}
+    own = {id(instance): (instance, module) for module, instance in _homes(package, kind, several)}
+    users = {id(value): (value, module) for module in files for value in _instances(module, kind)}
+    for instance, module in {**users, **own}.values():
+        other = found.get(instance.name)
+        if other is not None:
+            raise UserError(
+                f"{other[1].__file__} and {module.__file__} both define the {kind.__name__.lower()} '{instance.name}'. "
+                "Rename one."
+            )
+        found[instance.name] = instance, module
+    return MappingProxyType({name: found[name][0] for name in sorted(found)})
+
+
+def _homes(package: str, kind: type[N], several: bool) -> Iterator[tuple[ModuleType, N]]:
+    """Each instance in a package once, with the module that it is found by.
+
+    A module that imports an instance to build on it holds it too, so an instance is lost only where no module that
+    holds it bears its name.
+    """
+    holders: dict[int, tuple[N, list[ModuleType]]] = {}
+    for module in _modules(package):
+        for instance in _instances(module, kind):
+            holders.setdefault(id(instance), (instance, []))[1].append(module)
+    for instance, modules in holders.values():
+        wanted = instance.name.replace("-", "_")
+        home = next((module for module in modules if module.__name__.rpartition(".")[2] == wanted), None)
+        if home is None and not several:
+            raise UserError(
+                f"{modules[0].__file__} defines '{instance.name}' ({kind.__name__}), which is not found by that name. "
+                f"Call the file {wanted}.py, or give the instance the file's name."
+            )
+        yield home or modules[0], instance
+
 
 def _instances(module: ModuleType, kind: type[N]) -> list[N]:
-    """The instances of `kind` that `module` itself defines (imported ones carry another name)."""
-    found = [value for value in vars(module).values() if isinstance(value, kind)]
-    own = module.__name__.rpartition(".")[2]
-    return [value for value in found if value.name.replace("-", "_") == own]
+    return [value for value in vars(module).values() if isinstance(value, kind)]
 
 
 @cache
 def _modules(package: str) -> tuple[ModuleType, ...]:
     root = importlib.import_module(package)
     return tuple(importlib.import_module(f"{package}.{info.name}") for info in pkgutil.iter_modules(root.__path__))
-
-
-def discover(package: str, kind: type[N]) -> dict[str, N]:
-    """Every instance of `kind` in the modules of `package`, by name, in alphabetical order."""
-    found = [instance for module in _modules(package) for instance in _instances(module, kind)]
-    return {instance.name: instance for instance in sorted(found, key=lambda instance: instance.name)}
 
 
 def did_you_mean(name: str, options: Iterable[str]) -> str:
@@ -82,11 +131,11 @@ def require_name(name: str, word: str) -> None:
         raise UserError(f"A {word}'s name is made of letters, digits and . _ + -, at most 100, not {name[:40]!r}.")
 
 
-def load_file(path: Path, kind: type[N], word: str) -> N:
-    """The one instance of `kind` in the Python file that the user named as code; the file is run.
+def take_in(path: Path, word: str = "code") -> ModuleType:
+    """Run a Python file that the user named as code; what it defines is found like the package's own from now on.
 
     Raises:
-        UserError: no such file, or it holds none or several.
+        UserError: no such file, or it can't be loaded.
     """
     if not path.is_file():
         raise UserError(f"There is no {word} file {path}.")
@@ -98,21 +147,29 @@ def load_file(path: Path, kind: type[N], word: str) -> N:
         spec.loader.exec_module(module)
     except (SyntaxError, ImportError) as error:
         raise UserError(f"{path} can't be loaded: {error}.") from error
-    found: list[N] = [value for value in vars(module).values() if isinstance(value, kind) and not _ours(value)]
+    _taken_in[path.resolve()] = module
+    return module
+
+
+def load_file(path: Path, package: str, kind: type[N], word: str) -> N:
+    """The one instance of `kind` in the Python file that the user named as code; the file is run.
+
+    Raises:
+        UserError: no such file, it holds none or several, or one whose name the package has given to another.
+    """
+    module = take_in(path, word)
+    packaged = [value for other in _modules(package) for value in _instances(other, kind)]
+    found = [value for value in _instances(module, kind) if not any(value is one for one in packaged)]
     if len(found) != 1:
         raise UserError(f"{path} must define exactly one {kind.__name__}, found {len(found)}.")
     require_name(found[0].name, word)
+    if found[0].name in {value.name for value in packaged}:
+        raise UserError(f"{path} defines '{found[0].name}', and the package has a {word} of that name. Rename yours.")
     return found[0]
-
-
-def _ours(value: object) -> bool:
-    """True for what a module of the package defines: a file may import it to build on it."""
-    modules = [module for name, module in sys.modules.items() if name.startswith("robustbench_cls.")]
-    return any(value is one for module in modules for one in vars(module).values())
 
 
 def find(name: str, package: str, kind: type[N], word: str) -> N:
     """The instance called `name`, or the one in the `.py` file of that path."""
     if name.endswith(".py"):
-        return load_file(Path(name), kind, word)
+        return load_file(Path(name), package, kind, word)
     return pick(name, discover(package, kind), word)

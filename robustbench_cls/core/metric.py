@@ -1,4 +1,4 @@
-"""What a metric is, and what comes out of it."""
+"""Metrics and scores: a number computed from predictions, where it has a value, and how it is read."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from typing import Literal, TypeAlias
 
 from robustbench_cls.core.arrays import Float64Array
 from robustbench_cls.core.sample import Sample
+from robustbench_cls.core.scopes import Scope
 
-Scope: TypeAlias = Literal["condition", "shift", "corruption", "severity", "group", "suite"]
 Unit: TypeAlias = Literal["fraction", "difference", "percent", "nats", "number"]
 
 
 def shown_scale(unit: str) -> float:
-    """What turns a value into what a reader sees: fractions and their differences are shown in percent."""
+    """The factor that readers see a value with: fractions and their differences are shown in percent."""
     return 100.0 if unit in ("fraction", "difference") else 1.0
 
 
@@ -21,12 +21,19 @@ class Metric:
     """One number computed from predictions.
 
     Attributes:
-        scope: what one number speaks of: a condition; a shift, which is a condition other than the clean one; a
-            corruption over its severities; a severity or a group (noise, blur, weather, digital) over its corruptions
-            of ImageNet-C; or a suite over all that corrupts. `compute` gets just those conditions.
+        title: its name in tables.
+        scope: where it has a value, one of `core.scopes`; `compute` gets just the conditions of one such place.
         unit: `fraction` (0..1, shown as percent), a `difference` of two fractions, `percent` (of a baseline; may pass
             100), `nats`, or a plain `number`.
         compute: the number on each of a sample's R draws of images, R; raises NotApplicable where it has no meaning.
+        phrase: its name in running text; the title where empty.
+        needs_labels: it has no meaning where no answer is right or wrong.
+        only_asked: it is computed only where a suite's measures name it.
+        share_of: the column of `COLUMNS` whose share of true images it is, or one less that share, where it is one;
+            McNemar's test is of such.
+        by_corruption: the metric of one corruption that this is the mean of.
+        beside: metrics without which this one misleads; it is shown only where they stand beside it.
+        baseline: whose number is 100, of a ratio in percent.
     """
 
     name: str
@@ -36,6 +43,23 @@ class Metric:
     higher_is_better: bool
     source: str
     compute: Callable[[Sample], Float64Array]
+    phrase: str = ""
+    needs_labels: bool = True
+    only_asked: bool = False
+    share_of: str = ""
+    by_corruption: str = ""
+    beside: tuple[str, ...] = ()
+    baseline: str = ""
+
+    @property
+    def theme(self) -> str:
+        """The name of the file that computes it: `calibration`."""
+        return self.compute.__module__.rpartition(".")[2]
+
+    @property
+    def in_words(self) -> str:
+        """Its name in running text."""
+        return self.phrase or self.title
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""Per-image results of one model: what every number is computed from."""
+"""Per-image results of one model; every number is computed from them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,8 +24,17 @@ COLUMNS: dict[str, str] = {
     "head_prediction": "int32",
     "head_correct": "bool",
 }
-"""One row an image. `label` and `prediction` are indices of the head; `confidence`, `nll` (nats) and
-`brier` come from the softmax over the label space; `head_*` is the answer with every class competing."""
+"""One row an image. `label` and `prediction` are indices of the head, or of the suite's categories; `confidence`,
+`nll` (nats) and `brier` come from the softmax over what may be answered; `head_*` is the answer among all classes of
+the head."""
+
+UNLABELLED = ("image_id", "prediction", "confidence", "head_prediction")
+"""The columns of images without labels."""
+
+
+def columns_of(labels: str) -> dict[str, str]:
+    """The columns that a suite with these `labels` stores, with their types."""
+    return COLUMNS if labels == "classes" else {name: COLUMNS[name] for name in UNLABELLED}
 
 
 @dataclass(frozen=True)
@@ -38,7 +47,7 @@ class Predictions:
         columns: CN, by the names of `COLUMNS`.
         imagenet: the label space is the 1000 classes of ImageNet-1k, so that AlexNet's errors compare.
         reference: results on the clean images, one condition; None where none were measured.
-        missing: the suite's conditions that are not measured yet.
+        missing: the suite's conditions, its reference among them, that are not measured yet.
     """
 
     conditions: tuple[Condition, ...]
@@ -46,7 +55,22 @@ class Predictions:
     columns: Mapping[str, npt.NDArray[Any]]
     imagenet: bool
     reference: "Predictions | None" = None
-    missing: tuple[str, ...] = ()
+    missing: tuple[Condition, ...] = ()
+
+    @property
+    def labelled(self) -> bool:
+        """Answers are right or wrong."""
+        return "label" in self.columns
+
+    def if_all(self, right: bool) -> "Predictions":
+        """The first image alone, had every answer to it been right, or wrong, with a confidence of 1."""
+        sure = {"confidence": 1.0, "nll": 0.0 if right else np.inf, "brier": 0.0 if right else 2.0}
+        made = dict.fromkeys(("correct", "top5", "head_correct"), right) | sure
+        columns = {
+            name: np.full_like(values[:, :1], made[name]) if name in made else values[:, :1]
+            for name, values in self.columns.items()
+        }
+        return replace(self, columns=columns, image_ids=self.image_ids[:1])
 
     @property
     def frame(self) -> "pd.DataFrame":

@@ -1,11 +1,13 @@
-"""What decides a number: two runs with the same identity give the same bytes."""
+"""The identity of a run: everything that decides its numbers. Two runs with the same identity give the same bytes."""
 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 from typing import Any
 
+from robustbench_cls.core.records import added, as_record
 from robustbench_cls.core.suite import Protocol
 
 
@@ -18,6 +20,7 @@ class RunIdentity:
         label_space_sha256: of the class names that compete, in the head's order.
         limit: images drawn from each split by key; 0 for all.
         precision, backend: number type and program of the forward pass.
+        members_sha256: of the classes that make up each category, where categories are answered.
     """
 
     model: str
@@ -33,19 +36,11 @@ class RunIdentity:
     seed: int
     precision: str
     backend: str
+    members_sha256: str = added("")
 
     def digest(self) -> str:
-        """A SHA-256 hex digest of all fields."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "RunIdentity":
-        """The identity that `dataclasses.asdict` wrote.
-
-        Raises:
-            TypeError, KeyError: a field is missing or unknown.
-        """
-        return cls(**{**values, "protocol": Protocol(**values["protocol"])})
+        """A SHA-256 hex digest of all fields; a field that came later counts where it says something new."""
+        return hashlib.sha256(json.dumps(as_record(self), sort_keys=True).encode()).hexdigest()
 
     def differences(self, other: "RunIdentity") -> list[str]:
         """`field: this != that` for each field that differs, the protocol's one by one."""
@@ -57,6 +52,25 @@ class RunIdentity:
         values = asdict(self)
         protocol = values.pop("protocol")
         return {**values, **{f"protocol.{name}": value for name, value in protocol.items()}}
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """How a run was made. It explains numbers and decides none.
+
+    Attributes:
+        data: where the images lay.
+        dataset: the name of the data set, where it is not the suite's own.
+        device: what the model ran on.
+        notes: what the reader of the numbers should know of the data.
+        versions: of the libraries that touched pixels or logits.
+    """
+
+    data: str = ""
+    dataset: str = ""
+    device: str = ""
+    notes: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def _short(value: object) -> str:

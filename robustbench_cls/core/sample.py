@@ -1,4 +1,4 @@
-"""A model's results on images drawn again and again: what a number and its interval are computed from.
+"""A model's results on images drawn again and again; a number and its interval are computed from them.
 
 The paired bootstrap: N images are drawn with replacement from the N there are, many times. Draw 0 is the images as
 they are, so the first of a metric's R values is the number itself, and the others show how it varies with the images.
@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from robustbench_cls.core.arrays import Float64Array
-from robustbench_cls.core.corruption import EXTRA, IMAGENET_C
 from robustbench_cls.core.errors import NotApplicable, NotAsked
 from robustbench_cls.core.predictions import Predictions
 from robustbench_cls.core.run import names_sha256
@@ -99,30 +98,6 @@ class Sample:
             raise NotApplicable(f"The baseline lacks {len(lacking)} of these conditions, {lacking[0]} among them.")
         return self.baseline
 
-    def held_out(self) -> "Sample":
-        """The conditions of ImageNet-C whose corruption none of the compared models' recipes contains.
-
-        Raises:
-            NotApplicable: no recipe contains any of them, so that nothing is to be held out, or all are contained.
-        """
-        if not self.overlaps & {condition.name for condition in self.conditions}:
-            raise NotAsked("No recipe contains one of these corruptions.")
-        kept = [c for c in self.conditions if c.name in IMAGENET_C and c.name not in self.overlaps]
-        if not kept:
-            raise NotApplicable("Every corruption is in one of the recipes, so there is no mean over those held out.")
-        return self.only(kept)
-
-    def averaged(self) -> list[Condition]:
-        """The conditions that means over a suite's corruptions are of: all but those of the four extra corruptions.
-
-        Raises:
-            NotApplicable: there are none.
-        """
-        counted = [condition for condition in self.conditions if condition.name not in EXTRA]
-        if not counted:
-            raise NotApplicable("Means are over the corruptions of ImageNet-C; these results have none of them.")
-        return counted
-
     def only(self, conditions: Sequence[Condition]) -> "Sample":
         """The same draws of fewer conditions."""
         return replace(self, places=tuple(self.predictions.conditions.index(c) for c in conditions))
@@ -140,7 +115,7 @@ class Sample:
         """As `mean`, of a column that `make` makes of all conditions' predictions, CN, the first time it is asked."""
         key = name, ()
         if key not in self._kept:
-            self._kept[key] = self._means(make(self.predictions))
+            self._kept[key] = self.means_of(make(self.predictions))
         means_RC: Float64Array = self._kept[key][:, list(self.places)]
         return means_RC
 
@@ -153,6 +128,23 @@ class Sample:
         mean_R: Float64Array = self.errors().mean(axis=1)
         return mean_R
 
+    def if_all(self, right: bool, clean: bool) -> "Sample":
+        """One image, as it is, had every answer to it been right or wrong, and surely so.
+
+        Args:
+            right: of the answers in these conditions.
+            clean: of those to the clean images.
+        """
+        made = replace(
+            self,
+            predictions=self.predictions.if_all(right),
+            counts_NR=self.counts_NR[:1, :1],
+            baseline=self.baseline and replace(self.baseline, counts_NR=self.baseline.counts_NR[:, :1], _kept={}),
+            _clean=None,
+            _kept={},
+        )
+        return replace(made, _clean=self._clean.if_all(clean, clean)) if self._clean is not None else made
+
     def once(self, name: str, make: Callable[[], Float64Array]) -> Float64Array:
         """What `make` gives for the conditions looked at, kept for metrics that share it."""
         key = name, self.places
@@ -160,7 +152,8 @@ class Sample:
             self._kept[key] = make()
         return self._kept[key]
 
-    def _means(self, values_KN: npt.NDArray[Any]) -> Float64Array:
+    def means_of(self, values_KN: npt.NDArray[Any]) -> Float64Array:
+        """The mean over each draw's images of K values an image, RK."""
         single_KN = values_KN.astype(np.float32)
         size, count = self.counts_NR.shape
         means_RK = np.empty((count, len(single_KN)))

@@ -1,21 +1,74 @@
-"""What a suite measures: conditions, label space and protocol."""
+"""A suite: what is shown to a model, what may be answered, and which numbers the suite is about."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
-from robustbench_cls.core.corruption import Variant
+from robustbench_cls.core.corruption import SEVERITIES, Variant
+from robustbench_cls.core.records import added
+
+WHOLE = "all"
+"""Where a number of a whole suite stands."""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """One set of images shown to a model: a corruption at a severity, or images as they are (severity 0)."""
+    """One set of images shown to a model: a corruption at a severity, or images as they are (severity 0).
+
+    Attributes:
+        group: where tables list it, such as `noise`; decides no number of its own.
+        counted: it enters means over the suite.
+    """
 
     name: str
     severity: int = 0
+    group: str = added("", compare=False)
+    counted: bool = added(True, compare=False)
 
     @property
     def stem(self) -> str:
         """Its file name without ending: `fog-3`, `clean`."""
         return f"{self.name}-{self.severity}" if self.severity else self.name
+
+    @property
+    def graded(self) -> bool:
+        """It is a corruption at one of its severities; means, curves and heat maps are of such conditions."""
+        return self.severity > 0
+
+
+def graded(groups: Mapping[str, Sequence[str]], *, counted: bool = True) -> tuple[Condition, ...]:
+    """Every corruption of `groups`, names by group, at every severity."""
+    return tuple(
+        Condition(name, severity, group, counted)
+        for group, names in groups.items()
+        for name in names
+        for severity in SEVERITIES
+    )
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number that a suite is about.
+
+    Attributes:
+        metric: its name.
+        where: `all` for the whole suite, or the name of a group, a corruption or a condition.
+    """
+
+    metric: str
+    where: str = WHOLE
+
+
+def measures_of_condition(name: str) -> tuple[Measure, ...]:
+    """The usual measures of images as they are: accuracy first, then what tells whether confidences can be trusted."""
+    usual = ("top1_accuracy", "top5_accuracy", "nll", "ece", "rms_calibration_error", "aurra")
+    return tuple(Measure(metric, name) for metric in usual)
+
+
+def measures_of_corruptions(clean: str) -> tuple[Measure, ...]:
+    """The usual measures of a suite of corruptions that AlexNet was not measured on; `clean` is its reference."""
+    usual = ("mean_corruption_error_unnormalised", "held_out_error", "worst_condition_error", "mean_nll", "mean_ece")
+    return (*(Measure(metric) for metric in usual), *((Measure("top1_accuracy", clean),) if clean else ()))
 
 
 @dataclass(frozen=True)
@@ -89,6 +142,9 @@ class Suite:
         reference: the clean images of the same classes in the same label space, measured beside the
             conditions from the `val` split; None for the suite of clean images itself.
         variant: whose corruptions are generated; the published folders are read for `published` only.
+        measures: the numbers that the suite is about, the headline first. Where one has no meaning for a model or its
+            data, the next one leads. None given: the usual ones.
+        labels: `classes`; or `none` where the images' folders are not classes, so that no answer is right or wrong.
     """
 
     name: str
@@ -102,8 +158,31 @@ class Suite:
     protocol: Protocol
     source: str
     variant: Variant = "published"
+    measures: tuple[Measure, ...] = ()
+    labels: Literal["classes", "none"] = "classes"
+
+    def __post_init__(self) -> None:
+        """Fill in the usual measures where none are given."""
+        if not self.measures:
+            object.__setattr__(self, "measures", self._usual())
+
+    def _usual(self) -> tuple[Measure, ...]:
+        clean = self.reference.name if self.reference else ""
+        if self.labels == "none":
+            flips = dict.fromkeys(c.name for c in self.conditions if c.graded)
+            plain = [Measure("mean_confidence", c.name) for c in self.conditions if not c.graded]
+            return (*plain, *(Measure("flip_consistency", name) for name in flips))
+        wide = measures_of_corruptions(clean) if self.corrupts else ()
+        plain = [measure for c in self.conditions if not c.graded for measure in measures_of_condition(c.name)]
+        beside = (Measure("top1_accuracy", clean),) if clean and not self.corrupts else ()
+        return (*wide, *plain, *beside)
 
     @property
     def corrupts(self) -> bool:
-        """True where the conditions are corruptions of the split's images."""
-        return any(condition.severity for condition in self.conditions)
+        """The conditions are corruptions of the split's images."""
+        return any(condition.graded for condition in self.conditions)
+
+    @property
+    def all_conditions(self) -> tuple[Condition, ...]:
+        """The conditions, the reference first."""
+        return ((self.reference,) if self.reference else ()) + self.conditions

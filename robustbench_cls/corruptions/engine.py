@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from functools import cache
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -11,8 +12,9 @@ import numpy.typing as npt
 
 from robustbench_cls.core.arrays import UInt8Image
 from robustbench_cls.core.corruption import EXTRA, IMAGENET_C, VARIANTS, Corruption, Variant
-from robustbench_cls.core.discovery import discover, pick
+from robustbench_cls.core.discovery import discover, own_files, pick
 from robustbench_cls.core.keys import Key
+from robustbench_cls.core.suite import Condition
 from robustbench_cls.corruptions.checks import require_condition, require_images
 
 Images = TypeVar("Images")
@@ -97,12 +99,27 @@ def corrupt_image(
     return (apply or corruption.apply)(image_HW3, int(severity), key)
 
 
-@cache
 def all_corruptions() -> Mapping[str, Corruption]:
     """Every corruption by name: the 15 of ImageNet-C and its extra four in the field's order, then others by name."""
+    return _in_order(own_files())
+
+
+@cache
+def _in_order(files: tuple[ModuleType, ...]) -> Mapping[str, Corruption]:
     found = discover("robustbench_cls.corruptions", Corruption)
     ordered = sorted(found.items(), key=lambda item: (_CANONICAL.get(item[0], len(_CANONICAL)), item[0]))
     return MappingProxyType(dict(ordered))
+
+
+def in_groups(conditions: Sequence[Condition]) -> tuple[Condition, ...]:
+    """The conditions, those of a corruption that say no group in the corruption's own, and counted as it says."""
+    known = all_corruptions()
+    return tuple(
+        replace(condition, group=known[condition.name].group, counted=known[condition.name].counted)
+        if condition.graded and not condition.group and condition.name in known
+        else condition
+        for condition in conditions
+    )
 
 
 def named_corruptions(names: Sequence[str]) -> list[Corruption]:

@@ -33,4 +33,5 @@ CORRUPTION = Corruption(
     group="extra",
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
+    counted=False,
 )

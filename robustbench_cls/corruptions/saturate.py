@@ -91,4 +91,5 @@ CORRUPTION = Corruption(
     group="extra",
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
+    counted=False,
 )

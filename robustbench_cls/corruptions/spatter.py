@@ -247,4 +247,10 @@ def _add_mud(
             muddy[i] = np.uint8(np.int32((np.float64(under) + layer_N[i]) * 255.0))
 
 
-CORRUPTION = Corruption(name="spatter", group="extra", source="https://arxiv.org/abs/1903.12261", apply=apply)
+CORRUPTION = Corruption(
+    name="spatter",
+    group="extra",
+    source="https://arxiv.org/abs/1903.12261",
+    apply=apply,
+    counted=False,
+)

@@ -13,17 +13,22 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from robustbench_cls.core.answers import Answers
 from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.run import names_sha256
 from robustbench_cls.core.suite import LabelSpace
 
 
 @cache
 def _timm_lines(name: str) -> tuple[str, ...]:
+    return tuple((_timm_folder() / name).read_text(encoding="utf-8").splitlines())
+
+
+def _timm_folder() -> Path:
     spec = importlib.util.find_spec("timm")
     if spec is None or spec.origin is None:
         raise ImportError("timm is not installed")
-    path = Path(spec.origin).parent / "data" / "_info" / name
-    return tuple(path.read_text(encoding="utf-8").splitlines())
+    return Path(spec.origin).parent / "data" / "_info"
 
 
 def imagenet_1k() -> tuple[str, ...]:
@@ -31,13 +36,26 @@ def imagenet_1k() -> tuple[str, ...]:
     return _timm_lines("imagenet_synsets.txt")
 
 
-def imagenet_a() -> LabelSpace:
-    """The 200 classes of ImageNet-A, in the head's order.
+def imagenet_subset(name: str, indices_file: str) -> LabelSpace:
+    """A label space of some classes of ImageNet-1k, in the head's order.
 
-    Source: Hendrycks et al. 2021, arXiv:1907.07174; indices as timm ships them.
+    Args:
+        name: of the label space.
+        indices_file: a list of timm's, with an index of a class a line: `imagenet_a_indices.txt` are the 200 classes
+            of ImageNet-A, `imagenet_r_indices.txt` those of ImageNet-R.
+
+    Raises:
+        UserError: timm has no such list, or it is of other classes than these 1000.
     """
     names = imagenet_1k()
-    return LabelSpace("imagenet-a", tuple(names[int(i)] for i in _timm_lines("imagenet_a_indices.txt")))
+    try:
+        places = [int(line) for line in _timm_lines(indices_file)]
+    except (OSError, ValueError) as error:
+        known = ", ".join(sorted(path.name for path in _timm_folder().glob("*_indices.txt")))
+        raise UserError(f"timm has no list of class indices {indices_file}. Its lists: {known}.") from error
+    if not places or not 0 <= min(places) <= max(places) < len(names) or len(set(places)) < len(places):
+        raise UserError(f"{indices_file} is no list of classes of ImageNet-1k: they have the indices 0 to 999.")
+    return LabelSpace(name, tuple(names[place] for place in sorted(places)))
 
 
 def cue_conflict() -> LabelSpace:
@@ -64,21 +82,40 @@ def _lemmas() -> dict[str, str]:
     return dict(line.split("\t")[:2] for line in _timm_lines("imagenet_synset_to_lemma.txt"))
 
 
-def competing(space: LabelSpace, head: Sequence[str], shown: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Indices of the head's classes that compete in `space`, ascending.
+def answers_of(space: LabelSpace, head: Sequence[str], shown: Sequence[str], where: str) -> Answers:
+    """What a model with this head may answer in `space`.
 
     Args:
         space: the suite's label space.
         head: the model's class names.
-        shown: classes that the split's images show; they are the label space where the head has none of
-            the suite's classes (the user's own data).
+        shown: classes that the split's images show; they are the label space where the head has none of the suite's
+            classes (the user's own data).
+        where: the suite, for messages.
+
+    Raises:
+        UserError: the head lacks classes that the suite's categories are made of.
     """
-    if not space.class_names:
-        return np.arange(len(head), dtype=np.int64)
-    wanted = set(space.class_names)
-    if wanted.isdisjoint(head):
-        wanted = set(shown)
-    return np.array([i for i, name in enumerate(head) if name in wanted], dtype=np.int64)
+    index = {name: i for i, name in enumerate(head)}
+    if space.categories:
+        wanted = [name for _, members in space.categories for name in members]
+        lacking = [name for name in wanted if name not in index]
+        if lacking:
+            raise UserError(
+                f"Suite '{where}' asks for categories made of {len(wanted)} classes of ImageNet; the model lacks "
+                f"{len(lacking)} of them, {lacking[0]} among them. Leave the suite out for this model."
+            )
+        groups = tuple(tuple(index[name] for name in members) for _, members in space.categories)
+        return Answers(tuple(name for name, _ in space.categories), groups, tuple(head), categories=True)
+    allowed = set(space.class_names or head)
+    if allowed.isdisjoint(head):
+        allowed = set(shown)
+    kept = [name for name in head if name in allowed]
+    return Answers(tuple(kept), tuple((index[name],) for name in kept), tuple(head))
+
+
+def members_sha256(space: LabelSpace) -> str:
+    """A SHA-256 hex digest of the categories with their classes; empty where classes are answered."""
+    return names_sha256(tuple(f"{name}: {' '.join(own)}" for name, own in space.categories)) if space.categories else ""
 
 
 def to_head(names: Sequence[str], head: Sequence[str], where: str) -> npt.NDArray[np.int64]:

@@ -4,7 +4,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from robustbench_cls.core.corruption import EXTRA, IMAGENET_C
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.suite import Suite
 from robustbench_cls.data.source import SYNONYMS, ImageSource, open_source, parquet_files
@@ -33,9 +32,18 @@ class SuiteData:
     made_by: str = ""
 
 
-def is_published_tree(path: Path) -> bool:
-    """True for a folder in the layout of the published ImageNet-C."""
-    return any((path / name / "1").is_dir() for name in IMAGENET_C + EXTRA)
+def foreign_name(suite: Suite, data: Path | None) -> str:
+    """The name of the data set in `data`, where it is not the suite's own; empty where it is."""
+    if data is None:
+        return ""
+    own_split = {suite.split, *SYNONYMS["val"]}
+    root = data.resolve().parent if data.name in own_split else data.resolve()
+    return "" if root.name in (suite.folder, DEFAULT_TRAIN.name) else root.name
+
+
+def _is_tree_of(suite: Suite, path: Path) -> bool:
+    """True for a folder in the layout of the published ImageNet-C, with corruptions of the suite."""
+    return any((path / condition.name / str(condition.severity)).is_dir() for condition in suite.conditions)
 
 
 def _tree(suite: Suite, folder: Path, clean: tuple[Path, str] | None) -> SuiteData:
@@ -118,7 +126,7 @@ def locate(suite: Suite, data: Path | None) -> SuiteData:
         return _in_datasets(suite)
     if not data.is_dir():
         raise UserError(f"There is no folder {data}. Give --data a data set's root or one split's folder.")
-    if suite.corrupts and is_published_tree(data):
+    if suite.corrupts and _is_tree_of(suite, data):
         return _tree(suite, data, split_in(data.parent, "val"))
     clean = split_in(data, "val") if suite.reference else None
     images = split_in(data, suite.split)
@@ -135,7 +143,7 @@ def locate(suite: Suite, data: Path | None) -> SuiteData:
 def _in_datasets(suite: Suite) -> SuiteData:
     folder = DATASETS / suite.folder
     clean = split_in(DEFAULT_TRAIN, "val") if suite.reference else None
-    if suite.corrupts and suite.variant == "published" and is_published_tree(folder):
+    if suite.corrupts and suite.variant == "published" and _is_tree_of(suite, folder):
         return _tree(suite, folder, clean)
     images = split_in(DEFAULT_TRAIN, "val") if suite.corrupts else split_in(folder, "val") or _flat(folder)
     if images is None:

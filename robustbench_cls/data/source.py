@@ -92,12 +92,13 @@ class ImageSource:
         )
 
 
-def open_source(path: Path, split: str = "") -> ImageSource:
+def open_source(path: Path, split: str = "", *, labelled: bool = True) -> ImageSource:
     """The images of one split.
 
     Args:
         path: a folder with a folder a class, or one with `<split>-*.parquet` files in Hugging Face layout.
         split: the split's name, where `path` holds parquet files.
+        labelled: folders are classes; else images may lie in any folders, or in none.
 
     Raises:
         UserError: nothing there, no class folders, or images beside them.
@@ -106,7 +107,7 @@ def open_source(path: Path, split: str = "") -> ImageSource:
         raise UserError(f"There is no folder {path}. See datasets/README.md for what goes where.")
     if split and (names := parquet_files(path, split)):
         return _open_parquet(path, split, names)
-    return _open_folder(path)
+    return _open_folder(path, labelled)
 
 
 def parquet_files(path: Path, split: str) -> list[Path]:
@@ -118,7 +119,7 @@ def parquet_files(path: Path, split: str) -> list[Path]:
     return []
 
 
-def _open_folder(path: Path) -> ImageSource:
+def _open_folder(path: Path, labelled: bool) -> ImageSource:
     from timm.data import create_dataset
 
     try:
@@ -129,7 +130,7 @@ def _open_folder(path: Path) -> ImageSource:
     class_names = tuple(sorted(reader.class_to_idx, key=reader.class_to_idx.__getitem__))
     files = [Path(file) for file, _ in reader.samples]
     loose = sum(file.parent == path for file in files)
-    if loose:
+    if loose and labelled:
         raise UserError(f"{path} holds {loose} images that lie in no class folder. Sort them into a folder a class.")
     _check_links(files)
     ids = tuple(file.relative_to(path).as_posix() for file in files)

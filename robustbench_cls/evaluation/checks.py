@@ -1,14 +1,14 @@
-"""What is looked at before a run begins, on a few images, as it would make every number of the run wrong."""
+"""Checks on a few images before a run begins, of mistakes that would make every number of the run wrong."""
 
 from math import comb
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from robustbench_cls.core.answers import Answers
 from robustbench_cls.core.keys import keyed_subset
 from robustbench_cls.data.batches import Part
-from robustbench_cls.evaluation.loop import Forward
+from robustbench_cls.evaluation.loop import Forward, answer_logits
 from robustbench_cls.models.classifier import Classifier
 
 IMAGES = 200
@@ -21,9 +21,15 @@ BY_CHANCE = 0.001
 
 
 def warnings_of(
-    classifier: Classifier, part: Part, competing_K: npt.NDArray[np.int64], batch_size: int, run_images: int
+    classifier: Classifier, part: Part, answers: Answers, batch_size: int, run_images: int, *, ordinary: bool
 ) -> list[str]:
-    """What is suspicious, each with what to do; empty where nothing is. `run_images` is how many the run shows."""
+    """Suspicions, each with what to do; empty where there are none.
+
+    Args:
+        part: the images that the run begins with.
+        run_images: how many images the run shows.
+        ordinary: a trained model answers many of these images rightly, unlike those that are made to be hard.
+    """
     count = min(IMAGES, max(FEWEST, run_images // 100))
     shown = keyed_subset(part.crops.source.ids, count, 0)
     images_BHW3 = torch.from_numpy(np.stack([part.image(int(i)) for i in shown]))
@@ -33,18 +39,17 @@ def warnings_of(
             f"{part.crops.source.path}: no value of {len(shown)} images is over 1, of 255. They seem to be stored in "
             "the range 0..1; store them in 0..255."
         ]
-    if not part.condition.severity and part.condition.name != "clean":  # made to be hard, as ImageNet-A is
+    if not ordinary:
         return []
     forward = Forward(classifier)
     logits_BC = torch.cat([forward(images_BHW3[i : i + batch_size]).cpu() for i in range(0, len(shown), batch_size)])
-    allowed_K = torch.from_numpy(competing_K)
-    answers_B = allowed_K[logits_BC[:, allowed_K].argmax(dim=1)]
+    answers_B = torch.from_numpy(answers.numbers)[answer_logits(logits_BC, answers).argmax(dim=1)]
     right = int((answers_B == labels_B).sum())
-    if len(competing_K) == 1 or _by_guessing(right, len(shown), len(competing_K)) < BY_CHANCE:
+    if len(answers.names) == 1 or _by_guessing(right, len(shown), len(answers.names)) < BY_CHANCE:
         return []
     return [
         f"{right} of {len(shown)} images of {part.crops.source.path} are answered rightly, no more than by guessing "
-        f"among {len(competing_K)} classes. If the model is trained, its classes may stand in another order "
+        f"among {len(answers.names)} classes. If the model is trained, its classes may stand in another order "
         "(--class-names; datasets/README.md#class-order), or it may want other preprocessing."
     ]
 

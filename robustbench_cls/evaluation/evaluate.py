@@ -9,6 +9,7 @@ from robustbench_cls.core.discovery import find
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.files import CROPS, RUNS, locked
 from robustbench_cls.core.progress import notice, progress_bar
+from robustbench_cls.core.run import Circumstances
 from robustbench_cls.core.suite import Protocol, Suite
 from robustbench_cls.core.versions import versions
 from robustbench_cls.data.batches import Part, Rows, loading_workers
@@ -103,7 +104,7 @@ def evaluate(
     runs = [open_run(_stored(p, classifier, out)) for p in plans]
     for suite_plan, run in zip(plans, runs, strict=True):
         with _claimed(run, shard):
-            _measure_missing(suite_plan, run, options, workers, shard)
+            _measure_missing(suite_plan, classifier, run, options, workers, shard)
     return runs
 
 
@@ -127,28 +128,31 @@ def _claimed(run: StoredRun, shard: Shard) -> Iterator[None]:
 
 
 def _stored(suite_plan: Plan, classifier: Classifier, out: Path) -> StoredRun:
-    provenance = {
-        **classifier.provenance,
-        "data": suite_plan.parts[-1].crops.source.path,
-        "suite_title": suite_plan.suite.title,
-        "suite_source": suite_plan.suite.source,
-        "notes": list(suite_plan.notes),
-        "device": classifier.device.type,
-        "versions": versions(),
-    }
     return StoredRun(
         folder=out / suite_plan.suite.name,
         identity=suite_plan.identity,
-        conditions=suite_plan.suite.conditions,
-        reference=suite_plan.reference,
+        suite=suite_plan.suite,
         imagenet=suite_plan.imagenet,
-        provenance=provenance,
-        class_names=in_words(suite_plan.classifier.class_names),
+        origin=classifier.origin,
+        circumstances=Circumstances(
+            data=suite_plan.parts[-1].crops.source.path,
+            dataset=suite_plan.dataset,
+            device=classifier.device.type,
+            notes=suite_plan.notes,
+            versions=versions(),
+        ),
+        class_names=in_words(suite_plan.answers.numbered),
     )
 
 
-def _measure_missing(suite_plan: Plan, run: StoredRun, options: EvaluationOptions, workers: int, shard: Shard) -> None:
-    classifier = suite_plan.classifier
+def _measure_missing(
+    suite_plan: Plan,
+    classifier: Classifier,
+    run: StoredRun,
+    options: EvaluationOptions,
+    workers: int,
+    shard: Shard,
+) -> None:
     for part in suite_plan.parts:  # a process that died may have stored the last piece of one
         join(run, part)
     if options.keep_logits:
@@ -161,7 +165,8 @@ def _measure_missing(suite_plan: Plan, run: StoredRun, options: EvaluationOption
         at_the_start = left[0].part.condition == suite_plan.parts[0].condition and left[0].start == 0
         if options.checks and at_the_start:
             whole = sum(map(len, suite_plan.parts))
-            for warning in warnings_of(classifier, left[0].part, suite_plan.competing_K, options.batch_size, whole):
+            part, size = left[0].part, options.batch_size
+            for warning in warnings_of(classifier, part, suite_plan.answers, size, whole, ordinary=suite_plan.ordinary):
                 notice(warning)
     label = f"{classifier.name} on {suite_plan.suite.name}" + (f", shard {shard}" if shard.count > 1 else "")
     with progress_bar(total, total - missing, label, show=options.progress) as bar:
@@ -170,7 +175,7 @@ def _measure_missing(suite_plan: Plan, run: StoredRun, options: EvaluationOption
                 run,
                 classifier,
                 left,
-                suite_plan.competing_K,
+                suite_plan.answers,
                 batch_size=options.batch_size,
                 workers=workers,
                 keep_logits=options.keep_logits,

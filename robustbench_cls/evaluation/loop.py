@@ -2,14 +2,15 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from math import log
 from typing import TypeAlias
 
-import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import torch
 from PIL import Image
 
+from robustbench_cls.core.answers import Answers
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.files import atomic
 from robustbench_cls.core.progress import notice
@@ -64,7 +65,7 @@ def measure(
     run: StoredRun,
     classifier: Classifier,
     stretches: Sequence[Rows],
-    competing_K: npt.NDArray[np.int64],
+    answers: Answers,
     *,
     batch_size: int,
     workers: int,
@@ -78,7 +79,7 @@ def measure(
     Raises:
         UserError: an unreadable image, or logits that are not finite.
     """
-    collector = _Collector(run, competing_K, keep_logits, list(stretches), advance)
+    collector = _Collector(run, answers, keep_logits, list(stretches), advance)
     forward = Forward(classifier)
     plan = [batch for stretch in stretches for batch in stretch.in_batches(batch_size)]
     waiting: tuple[Rows, torch.Tensor, _OnTheWay] | None = None
@@ -115,12 +116,12 @@ class _Collector:
     def __init__(
         self,
         run: StoredRun,
-        competing_K: npt.NDArray[np.int64],
+        answers: Answers,
         keep_logits: bool,
         stretches: list[Rows],
         advance: Advance,
     ) -> None:
-        self.run, self.competing_K, self.keep_logits, self.advance = run, competing_K, keep_logits, advance
+        self.run, self.answers, self.keep_logits, self.advance = run, answers, keep_logits, advance
         self.stretches = stretches
         self.tables: list[pa.Table] = []
 
@@ -128,8 +129,9 @@ class _Collector:
         _check_finite(logits_BC, rows)
         if rows.start == 0:
             _store_sample(self.run, rows, images_BHW3[0])
-        answers = columns(logits_BC, rows.labels, rows.ids, self.competing_K)
-        self.tables.append(as_table(answers, logits_BC.numpy() if self.keep_logits else None))
+        labels_B = rows.labels if self.run.suite.labels == "classes" else None
+        results = columns(logits_BC, labels_B, rows.ids, self.answers)
+        self.tables.append(as_table(results, logits_BC.numpy() if self.keep_logits else None))
         if rows.stop == self.stretches[0].stop:
             store(self.run, self.stretches.pop(0), pa.concat_tables(self.tables).combine_chunks())
             self.tables = []
@@ -137,37 +139,49 @@ class _Collector:
 
 
 def columns(
-    logits_BC: torch.Tensor, labels_B: torch.Tensor, ids: tuple[str, ...], competing_K: npt.NDArray[np.int64]
+    logits_BC: torch.Tensor, labels_B: torch.Tensor | None, ids: tuple[str, ...], answers: Answers
 ) -> dict[str, npt.ArrayLike]:
     """Per-image results of a batch by the names of `core.predictions.COLUMNS`.
 
     Args:
         logits_BC: float32 over the whole head.
-        labels_B: indices of the head, each among `competing_K`.
+        labels_B: numbers of answers; None where images have no label.
         ids: B image ids.
-        competing_K: the classes that softmax and argmax run over, ascending.
+        answers: what softmax and argmax run over.
     """
-    allowed_K = torch.from_numpy(competing_K)
-    log_BK = torch.log_softmax(logits_BC[:, allowed_K].double(), dim=1)
-    place_B = torch.searchsorted(allowed_K, labels_B)
+    numbers_K = torch.from_numpy(answers.numbers)
+    log_BK = torch.log_softmax(answer_logits(logits_BC, answers).double(), dim=1)
     probabilities_BK = log_BK.exp()
-    own_B = log_BK.gather(1, place_B[:, None])[:, 0]
     best_B = log_BK.argmax(dim=1)
+    head_B = logits_BC.argmax(dim=1)
+    found: dict[str, npt.ArrayLike] = {
+        "image_id": ids,
+        "prediction": numbers_K[best_B].numpy(),
+        "confidence": probabilities_BK.max(dim=1).values.numpy(),
+        "head_prediction": head_B.numpy(),
+    }
+    if labels_B is None:
+        return found
+    place_B = torch.searchsorted(numbers_K, labels_B)
+    own_B = log_BK.gather(1, place_B[:, None])[:, 0]
     top_B5 = log_BK.topk(min(5, log_BK.shape[1]), dim=1).indices
     brier_B = probabilities_BK.square().sum(dim=1) - 2 * own_B.exp() + 1
-    head_B = logits_BC.argmax(dim=1)
-    return {
-        "image_id": ids,
+    return found | {
         "label": labels_B.numpy(),
-        "prediction": allowed_K[best_B].numpy(),
         "correct": (best_B == place_B).numpy(),
         "top5": (top_B5 == place_B[:, None]).any(dim=1).numpy(),
-        "confidence": probabilities_BK.max(dim=1).values.numpy(),
         "nll": (-own_B).numpy(),
         "brier": brier_B.numpy(),
-        "head_prediction": head_B.numpy(),
-        "head_correct": (head_B == labels_B).numpy(),
+        "head_correct": (torch.from_numpy(answers.number_of_class())[head_B] == labels_B).numpy(),
     }
+
+
+def answer_logits(logits_BC: torch.Tensor, answers: Answers) -> torch.Tensor:
+    """The logarithm of each answer's probability, up to a constant an image, BK."""
+    if not answers.categories:
+        return logits_BC[:, torch.from_numpy(answers.numbers)]
+    means = [logits_BC[:, list(group)].logsumexp(dim=1) - log(len(group)) for group in answers.groups]
+    return torch.stack(means, dim=1)
 
 
 def _check_finite(logits_BC: torch.Tensor, rows: Rows) -> None:

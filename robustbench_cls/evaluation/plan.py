@@ -1,27 +1,26 @@
-"""What an evaluation will do, decided and checked before the first image: parts, label space, identity."""
+"""The plan of an evaluation, decided and checked before the first image: parts, answers, identity."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from robustbench_cls.core.answers import Answers
 from robustbench_cls.core.arrays import UInt8Image
-from robustbench_cls.core.corruption import MINIMUM_SIDE, SEVERITIES, Corruption, Variant
-from robustbench_cls.core.discovery import pick, require_name
+from robustbench_cls.core.corruption import MINIMUM_SIDE, Corruption, Variant
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.keys import keyed_subset
 from robustbench_cls.core.run import RunIdentity, names_sha256
 from robustbench_cls.core.suite import Condition, Protocol, Suite
-from robustbench_cls.corruptions.engine import all_corruptions, corrupt_image, engine_version
+from robustbench_cls.corruptions.engine import all_corruptions, corrupt_image, engine_version, in_groups
 from robustbench_cls.corruptions.jpeg import QUALITY, jpeg_roundtrip
 from robustbench_cls.data.batches import Part
 from robustbench_cls.data.crop_cache import Crops
-from robustbench_cls.data.label_spaces import competing, imagenet_1k, to_head
-from robustbench_cls.data.locate import SuiteData, locate
+from robustbench_cls.data.label_spaces import answers_of, imagenet_1k, members_sha256, to_head
+from robustbench_cls.data.locate import SuiteData, foreign_name, locate
 from robustbench_cls.data.source import ImageSource, open_source
-from robustbench_cls.models.categories import by_category
+from robustbench_cls.evaluation.suite_check import check_suite
 from robustbench_cls.models.classifier import Classifier
 
 
@@ -45,20 +44,23 @@ class Plan:
     """One suite for one model.
 
     Attributes:
-        classifier: what is asked; its head is that of the model, or the suite's categories.
+        suite: with the groups that its conditions leave to their corruptions; without its reference where no clean
+            images were found.
         parts: a part for each condition, the reference first where there is one.
-        competing_K: the head's classes that may be answered, ascending.
+        imagenet: the answers are the 1000 classes of ImageNet-1k.
+        ordinary: a trained model answers many of the first part's images rightly.
+        dataset: the name of the data set, where it is not the suite's own.
         notes: what the reader of the numbers should know of the data.
     """
 
     identity: RunIdentity
-    classifier: Classifier
     suite: Suite
-    reference: Condition | None
     parts: tuple[Part, ...]
-    competing_K: npt.NDArray[np.int64]
+    answers: Answers
     imagenet: bool
-    notes: tuple[str, ...] = field(default=())
+    ordinary: bool
+    dataset: str
+    notes: tuple[str, ...] = ()
 
 
 def plan(suite: Suite, classifier: Classifier, data: Path | None, limit: int, seed: int) -> Plan:
@@ -67,13 +69,12 @@ def plan(suite: Suite, classifier: Classifier, data: Path | None, limit: int, se
     Raises:
         UserError: data that is not there, or classes that don't match the classifier's.
     """
-    _check_suite(suite)
+    check_suite(suite)
+    suite = replace(suite, conditions=in_groups(suite.conditions))
     found = locate(suite, data)
     sources = _sources(suite, found)
-    asked = by_category(classifier, suite)
-    head = asked.class_names
-    competing_K = competing(suite.label_space, head, sources[0].class_names)
-    select = _Selection(suite.name, head, competing_K, limit, seed)
+    answers = answers_of(suite.label_space, classifier.class_names, sources[0].class_names, suite.name)
+    select = _Selection(suite, answers, limit, seed)
     if not found.published:
         sources = [select(sources[0])] * len(suite.conditions)
     else:
@@ -91,61 +92,47 @@ def plan(suite: Suite, classifier: Classifier, data: Path | None, limit: int, se
     notes = _class_notes(select, sources[0])
     if suite.reference and found.reference:
         clean = replace(_protocol(suite, classifier, None), jpeg_quality=0, images="stored")
-        shown = sources[0] if found.reference == found.images else select(open_source(*found.reference))
+        shown = sources[0] if found.reference == found.images else select(_open(suite, *found.reference))
         parts.insert(0, Part(suite.reference, Crops(shown, clean)))
     elif suite.reference:
         notes = (*notes, "no clean val images were found, so no number is relative to them")
+        suite = replace(suite, reference=None)
     return Plan(
         identity=_identity(suite, classifier, protocol, select, parts),
-        classifier=asked,
         suite=suite,
-        reference=suite.reference if found.reference else None,
         parts=tuple(parts),
-        competing_K=competing_K,
-        imagenet=asked.imagenet and len(competing_K) == len(head),
+        answers=answers,
+        imagenet=classifier.imagenet and answers.whole,
+        ordinary=suite.labels == "classes" and (suite.reference is not None or suite.split == "val"),
+        dataset=foreign_name(suite, data),
         notes=notes,
     )
 
 
-def _check_suite(suite: Suite) -> None:
-    """Refuse a suite of the user's own that can't be measured."""
-    require_name(suite.name, "suite")
-    stems = [condition.stem for condition in suite.conditions]
-    if not stems or len(set(stems)) < len(stems):
-        raise UserError(f"Suite '{suite.name}' must have conditions, and each only once.")
-    for condition in suite.conditions:
-        require_name(condition.name, "condition")
-        if condition.severity not in (0, *SEVERITIES):
-            raise UserError(
-                f"Suite '{suite.name}': severity of {condition.name} must be 0..5, got {condition.severity}."
-            )
-        if condition.severity:
-            pick(condition.name, all_corruptions(), "corruption")
-
-
 @dataclass(frozen=True)
 class _Selection:
-    """Which images of a source are measured: those whose class competes, at most `limit`, drawn by key."""
+    """Which images of a source are measured: those whose class may be answered, at most `limit`, drawn by key."""
 
-    suite: str
-    head: tuple[str, ...]
-    competing_K: npt.NDArray[np.int64]
+    suite: Suite
+    answers: Answers
     limit: int
     seed: int
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The classes that compete, in the head's order."""
-        return tuple(self.head[i] for i in self.competing_K)
-
     def __call__(self, source: ImageSource) -> ImageSource:
-        """The selected images, labelled by the head's indices."""
-        labels_N = to_head(source.class_names, self.head, f"{self.suite}: {source.path}")[source.labels_N]
-        kept = np.flatnonzero(np.isin(labels_N, self.competing_K))
+        """The selected images, labelled by the numbers of answers; by 0 where their folders are not classes."""
+        if self.suite.labels == "none":
+            chosen = replace(source, labels_N=np.zeros_like(source.labels_N))
+        else:
+            chosen = self._labelled(source)
+        return chosen.take(keyed_subset(chosen.ids, self.limit, self.seed))
+
+    def _labelled(self, source: ImageSource) -> ImageSource:
+        where = f"{self.suite.name}: {source.path}"
+        labels_N = to_head(source.class_names, self.answers.numbered, where)[source.labels_N]
+        kept = np.flatnonzero(np.isin(labels_N, self.answers.numbers))
         if not len(kept):
-            raise UserError(f"{self.suite}: none of the classes in {source.path} is in the suite's label space.")
-        competes = replace(source, labels_N=labels_N).take(kept)
-        return competes.take(keyed_subset(competes.ids, self.limit, self.seed))
+            raise UserError(f"{self.suite.name}: none of the classes in {source.path} is in the suite's label space.")
+        return replace(source, labels_N=labels_N).take(kept)
 
 
 def _protocol(suite: Suite, classifier: Classifier, found: SuiteData | None) -> Protocol:
@@ -165,7 +152,7 @@ def _sources(suite: Suite, found: SuiteData) -> list[ImageSource]:
     """The images that the conditions are made from: one source, or one a condition where they are published."""
     path, split = found.images
     if not found.published:
-        return [open_source(path, split)]
+        return [_open(suite, path, split)]
     folders = [path / condition.name / str(condition.severity) for condition in suite.conditions]
     lacking = [str(folder) for folder in folders if not folder.is_dir()]
     if lacking:
@@ -173,7 +160,7 @@ def _sources(suite: Suite, found: SuiteData) -> list[ImageSource]:
             f"{path} lacks {len(lacking)} of the {len(folders)} conditions of '{suite.name}', {lacking[0]} among them. "
             "Add them (robust data corrupt), or measure those there with a suite file of your own."
         )
-    sources = [open_source(folder) for folder in folders]
+    sources = [_open(suite, folder) for folder in folders]
     for source in sources:
         if source.ids != sources[0].ids:
             raise UserError(
@@ -183,17 +170,22 @@ def _sources(suite: Suite, found: SuiteData) -> list[ImageSource]:
     return sources
 
 
+def _open(suite: Suite, path: Path, split: str = "") -> ImageSource:
+    return open_source(path, split, labelled=suite.labels == "classes")
+
+
 def _class_notes(select: _Selection, source: ImageSource) -> tuple[str, ...]:
-    shown = set(select.names) & set(source.class_names)
+    names = select.answers.names
+    shown = set(names) & set(source.class_names)
     others = len(source.class_names) - len(shown)
-    if len(shown) == len(select.names) and not others:
+    if select.suite.labels == "none" or (len(shown) == len(names) and not others):
         return ()
-    note = f"{len(shown)} of the {len(select.names)} classes that compete have images"
+    note = f"{len(shown)} of the {len(names)} classes that compete have images"
     return (f"{note}; {others} folders of other classes are left out" if others else note,)
 
 
 def _change(suite: Suite, condition: Condition, published: bool, seed: int) -> Corrupt | None:
-    if not condition.severity or published:
+    if not condition.graded or published:
         return None
     return Corrupt(all_corruptions()[condition.name], condition.severity, seed, suite.variant)
 
@@ -205,7 +197,7 @@ def _identity(
     select: _Selection,
     parts: Sequence[Part],
 ) -> RunIdentity:
-    whole = len(select.names) == len(select.head)
+    answers = select.answers
     fingerprints = tuple(dict.fromkeys(part.crops.source.fingerprint for part in parts))
     return RunIdentity(
         model=classifier.name,
@@ -214,11 +206,12 @@ def _identity(
         suite=suite.name,
         suite_version=suite.version,
         protocol=protocol,
-        label_space="head" if whole and not suite.label_space.categories else suite.label_space.name,
-        label_space_sha256=names_sha256(select.names),
+        label_space="head" if answers.whole else suite.label_space.name,
+        label_space_sha256=names_sha256(answers.names),
         data_fingerprint=names_sha256(fingerprints),
         limit=select.limit,
         seed=select.seed,
         precision=classifier.precision,
         backend=classifier.backend,
+        members_sha256=members_sha256(suite.label_space),
     )

@@ -1,14 +1,17 @@
 """From a metric's values on many draws to its 95 % interval."""
 
+from collections.abc import Callable
 from math import inf, sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from robustbench_cls.core.arrays import Float64Array
+from robustbench_cls.core.errors import NotApplicable
 
 if TYPE_CHECKING:
-    from robustbench_cls.core.metric import Unit
+    from robustbench_cls.core.metric import Metric
+    from robustbench_cls.core.sample import Sample
 
 LEVEL = 0.95
 
@@ -18,8 +21,11 @@ BOUNDS: dict[str, tuple[float, float]] = {"fraction": (0.0, 1.0), "nats": (0.0, 
 Z = 1.959963984540054
 """Standard deviations on either side that hold 95 % of a normal distribution."""
 
+Ends: TypeAlias = tuple[float, float]
+"""The least and the most that a number can be, whatever is answered."""
 
-def interval(values_R: Float64Array, unit: "Unit", images: int) -> tuple[float, float]:
+
+def interval(values_R: Float64Array, unit: str, images: int, ends: Callable[[], Ends]) -> tuple[float, float]:
     """The 95 % interval of a number, from its values on the images as they are (the first) and on resamples of them.
 
     The 2.5 and 97.5 % points of the resamples, moved by twice their bias: calibration errors read higher on a
@@ -31,16 +37,46 @@ def interval(values_R: Float64Array, unit: "Unit", images: int) -> tuple[float, 
     calibration errors do in 85 to 90 %, and in less than half of the cases where a model is calibrated perfectly:
     such a model still reads a few points on a few hundred images, and the interval can't know.
 
-    Where all images are right, or all wrong, no resample differs; the interval is then Wilson's.
+    Where all images count alike, as where all are answered rightly, no resample differs. The interval is then
+    `without_spread`, with the ends that `ends` gives.
 
     Source: Efron 1979, doi:10.1214/aos/1176344552.
     """
-    value, resamples_R = float(values_R[0]), values_R[1:]
+    value = float(values_R[0])
+    if _constant(values_R):
+        return without_spread(value, images, ends())
     low, high = spread(values_R)
-    if unit == "fraction" and value in (0.0, 1.0) and (resamples_R == value).all():
-        return wilson(value, images)
     least, most = BOUNDS.get(unit, (-inf, inf))
     return max(min(low, value), least), min(max(high, value), most)
+
+
+def without_spread(value: float, images: int, ends: Ends) -> tuple[float, float]:
+    """The 95 % interval of a mean over images that all count alike, in any unit.
+
+    Of all images there are, a share of at most 1 - 0.025^(1/n) counts otherwise than these n, and each of them at
+    most as much as the ends allow.
+
+    Source: Clopper and Pearson 1934, doi:10.1093/biomet/26.4.404, the exact interval of 0 in n.
+    """
+    share = 1 - ((1 - LEVEL) / 2) ** (1 / images)
+    least, most = ends
+    return min(value, value - share * (value - least)), max(value, value + share * (most - value))
+
+
+def ends_of(metric: "Metric", sample: "Sample") -> Ends:
+    """The least and the most that a metric can be on these images: known by its unit, or had all answers been alike."""
+    if metric.unit == "fraction":
+        return 0.0, 1.0
+    if metric.unit == "difference":
+        return -1.0, 1.0
+    found = []
+    for right in (True, False):
+        for clean in (True, False):
+            try:
+                found.append(float(metric.compute(sample.if_all(right, clean))[0]))
+            except NotApplicable:
+                continue
+    return min(found, default=-inf), max(found, default=inf)
 
 
 def wilson(share: float, images: int) -> tuple[float, float]:
@@ -53,22 +89,28 @@ def wilson(share: float, images: int) -> tuple[float, float]:
     return 0.0 if share == 0 else centre - width, 1.0 if share == 1 else centre + width
 
 
-def of_difference(differences_R: Float64Array, unit: "Unit", images: int) -> tuple[float, float]:
+def of_difference(differences_R: Float64Array, images: int, ends: Callable[[], Ends]) -> tuple[float, float]:
     """The 95 % interval of a difference between two models on the same images, given as `interval`'s values.
 
-    Where they differ on no image, no resample differs; for shares the interval is then what Wilson's leaves room for,
-    some images of all, to either side.
+    Where no resample differs, as between models that answer all images alike, it is `without_spread`: `ends` are
+    those of the metric, so that a difference lies within the distance between them to either side.
     """
-    if unit == "fraction" and not differences_R.any():
-        half = wilson(0.0, images)[1]
-        return -half, half
+    value = float(differences_R[0])
+    if _constant(differences_R):
+        least, most = ends()
+        return without_spread(value, images, (least - most, most - least))
     return spread(differences_R)
 
 
 def spread(values_R: Float64Array) -> tuple[float, float]:
-    """As `interval`, for numbers that know no bounds, such as differences."""
+    """As `interval`, for numbers that know no bounds and differ between resamples."""
     resamples_R = values_R[1:]
     tail = 100 * (1 - LEVEL) / 2
     low, high = np.percentile(resamples_R, [tail, 100 - tail])
     moved = 2 * (float(values_R[0]) - float(resamples_R.mean()))
     return float(low) + moved, float(high) + moved
+
+
+def _constant(values_R: Float64Array) -> bool:
+    """No resample differs, but for rounding in single precision."""
+    return bool(np.allclose(values_R, values_R[0], rtol=1e-5, atol=1e-12))

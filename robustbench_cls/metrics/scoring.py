@@ -1,125 +1,149 @@
 """From stored predictions to the tidy list of scores, each with its interval."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from robustbench_cls.core.arrays import Float64Array
-from robustbench_cls.core.corruption import GROUPS, IMAGENET_C, SEVERITIES
 from robustbench_cls.core.discovery import discover
 from robustbench_cls.core.errors import NotApplicable, NotAsked
 from robustbench_cls.core.metric import Metric, Score
 from robustbench_cls.core.predictions import Predictions
+from robustbench_cls.core.run import names_sha256
 from robustbench_cls.core.sample import Sample
-from robustbench_cls.core.suite import Condition
-from robustbench_cls.metrics.interval import interval
+from robustbench_cls.core.suite import Condition, Measure
+from robustbench_cls.metrics.interval import Ends, ends_of, interval
 
 NAMED = 8
 """Missing conditions that a note names before it counts the rest."""
-
-WHOLE = "all"
-"""The condition that scores of a whole suite, and of a severity, go under."""
 
 
 class Measured(NamedTuple):
     """A metric on all draws of one model's images.
 
     Attributes:
-        condition, severity: what it goes under.
-        conditions: what it speaks of.
+        condition, severity: the place's name and severity.
+        sample: the results that it is computed from.
     """
 
     metric: Metric
     condition: str
     severity: int
-    conditions: tuple[Condition, ...]
+    sample: Sample
     values_R: Float64Array
 
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """The conditions that it speaks of."""
+        return self.sample.conditions
 
-def all_metrics() -> dict[str, Metric]:
+    @property
+    def images(self) -> int:
+        """Images in each condition."""
+        return len(self.sample.predictions.image_ids)
+
+    @property
+    def image_ids_sha256(self) -> str:
+        """A digest of the images' ids: numbers of two models are paired where it is the same."""
+        return names_sha256(self.sample.predictions.image_ids)
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """Metric, place and severity."""
+        return self.metric.name, self.condition, self.severity
+
+    def ends(self) -> Ends:
+        """The least and the most that it could be."""
+        return ends_of(self.metric, self.sample)
+
+
+def all_metrics() -> Mapping[str, Metric]:
     """Every metric by name."""
-    return discover("robustbench_cls.metrics", Metric)
+    return discover("robustbench_cls.metrics", Metric, several=True)
 
 
 def score(
     model: str,
     suite: str,
     predictions: Predictions,
+    measures: Sequence[Measure],
+    *,
     baseline: Predictions | None = None,
     overlaps: frozenset[str] = frozenset(),
     only: Collection[str] = (),
 ) -> tuple[list[Score], list[str]]:
-    """Every metric that applies, with its 95 % interval, and in words why the others do not.
+    """Every metric that applies, with its 95 % interval, and in words why measures of the suite do not.
 
     Scores of a whole suite carry the condition `all`, those of a severity too, those of a group its name; all
     but those of a condition or a severity have severity 0. What is not complete gets no suite or corruption
     score, and the notes say what is missing.
 
     Args:
+        measures: the suite's.
         baseline: another model's results on the same suite, for CE against it.
         overlaps: corruptions that a recipe of the models to be compared contains, for means over the others.
         only: names of metrics; all where there are none.
     """
     sample = Sample.of(predictions, baseline=baseline, overlaps=overlaps)
-    found, reasons = measure(sample, only)
-    return as_scores(model, suite, sample, found), [f"{suite}, {model}: {reason}" for reason in reasons]
+    found, reasons = measure(sample, measures, only)
+    return as_scores(model, suite, found), [f"{suite}, {model}: {reason}" for reason in reasons]
 
 
-def as_scores(model: str, suite: str, sample: Sample, found: Sequence[Measured]) -> list[Score]:
-    """What was measured on a sample, with intervals."""
-    reference = sample.predictions.reference
+def as_scores(model: str, suite: str, found: Sequence[Measured]) -> list[Score]:
+    """Measured numbers with their intervals."""
     scores = []
-    for metric, condition, severity, conditions, values_R in found:
-        clean = reference is not None and conditions == reference.conditions
-        n = len((reference if clean and reference else sample.predictions).image_ids)
-        low, high = interval(values_R, metric.unit, n)
-        value = float(values_R[0])
-        scores.append(Score(model, suite, condition, severity, metric.name, value, low, high, metric.unit, n))
+    for one in found:
+        low, high = interval(one.values_R, one.metric.unit, one.images, one.ends)
+        value = float(one.values_R[0])
+        name, unit = one.metric.name, one.metric.unit
+        scores.append(Score(model, suite, one.condition, one.severity, name, value, low, high, unit, one.images))
     return scores
 
 
-def measure(sample: Sample, only: Collection[str] = ()) -> tuple[list[Measured], list[str]]:
-    """Every metric that applies, of those in `only` if any, on every draw, and in words why the others do not."""
+def measure(
+    sample: Sample, measures: Sequence[Measure], only: Collection[str] = ()
+) -> tuple[list[Measured], list[str]]:
+    """Every metric that applies, of those in `only` if any, on every draw.
+
+    Returns:
+        What was measured; and in words what is missing, and why measures of the suite have no value.
+    """
     found: list[Measured] = []
-    reasons: list[str] = []
-    missing = sample.predictions.missing
-    if missing:
-        shown = ", ".join(missing[:NAMED]) + (f" and {len(missing) - NAMED} more" if len(missing) > NAMED else "")
-        reasons.append(f"partial, {len(missing)} conditions missing: {shown}.")
-    for metric in (metric for name, metric in all_metrics().items() if not only or name in only):
-        for condition, severity, part in parts(metric, sample):
+    asked = {(measure.metric, measure.where) for measure in measures}
+    names = {name for name, _ in asked}
+    reasons = [*_partial(sample.predictions.missing), *_unknown(names)]
+    for name, metric in all_metrics().items():
+        if (only and name not in only) or (metric.needs_labels and not sample.predictions.labelled):
+            continue
+        try:
+            places = list(metric.scope.places(sample))
+        except NotApplicable as reason:
+            reasons += [str(reason)] if name in names else []
+            continue
+        for where, severity, part in places:
+            if metric.only_asked and (name, where) not in asked:
+                continue
             try:
-                found.append(Measured(metric, condition, severity, part.conditions, metric.compute(part)))
+                found.append(Measured(metric, where, severity, part, metric.compute(part)))
             except NotAsked:
                 continue
             except NotApplicable as reason:
-                reasons.append(str(reason))
+                reasons += [str(reason)] if name in names else []
     return found, list(dict.fromkeys(reasons))
 
 
-def parts(metric: Metric, sample: Sample) -> Iterator[tuple[str, int, Sample]]:
-    """What one number of this metric speaks of, with the name and severity it goes under."""
-    corrupted = [condition for condition in sample.conditions if condition.severity]
-    by_name = {c.name: [other for other in corrupted if other.name == c.name] for c in corrupted}
-    if metric.scope in ("condition", "shift"):
-        clean = [sample.clean] if sample.predictions.reference else []
-        if metric.scope == "shift" and not clean:
-            return
-        for source in (*(clean if metric.scope == "condition" else ()), sample):
-            for condition in source.conditions:
-                yield condition.name, condition.severity, source.only([condition])
-    elif metric.scope == "corruption":
-        for name, own in by_name.items():
-            if not any(stem.rpartition("-")[0] == name for stem in sample.predictions.missing):
-                yield name, 0, sample.only(own)
-    elif not corrupted or sample.predictions.missing:
-        return
-    elif metric.scope == "suite":
-        yield WHOLE, 0, sample.only(corrupted)
-    elif metric.scope == "severity":
-        for severity in SEVERITIES:
-            if own := [c for c in corrupted if c.severity == severity and c.name in IMAGENET_C]:
-                yield WHOLE, severity, sample.only(own)
-    else:
-        for group, names in GROUPS.items():
-            if own := [c for c in corrupted if c.name in names]:
-                yield group, 0, sample.only(own)
+def shown(measures: Sequence[Measure], scores: Sequence[Score]) -> list[Score]:
+    """The scores that a suite is about, its headline first; those that have no value are left out."""
+    known = {(score.metric, score.condition): score for score in scores if not score.severity}
+    return [known[key] for m in measures if (key := (m.metric, m.where)) in known]
+
+
+def _partial(missing: Sequence[Condition]) -> Iterator[str]:
+    if missing:
+        named = ", ".join(condition.stem for condition in missing[:NAMED])
+        more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+        yield f"partial, {len(missing)} conditions missing: {named}{more}."
+
+
+def _unknown(names: Collection[str]) -> Iterator[str]:
+    for name in sorted(set(names) - set(all_metrics())):
+        yield f"the suite is about '{name}', which no file here computes. Name the file that does: --code FILE.py."

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from robustbench_cls.core.arrays import Float64Array
-from robustbench_cls.core.errors import NotApplicable, NotAsked, UserError
+from robustbench_cls.core.errors import NotApplicable, UserError
 from robustbench_cls.core.metric import Metric
 from robustbench_cls.core.predictions import Predictions
 from robustbench_cls.core.sample import Sample
+from robustbench_cls.core.scopes import CONDITION
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,8 +37,6 @@ CATEGORIES = (
     "truck",
 )
 """The 16 entry-level categories of the stimuli, in the order of the suite's label space."""
-
-CONDITION = "cue-conflict"
 
 STIMULUS = re.compile(r"-([a-z]+)\d*\.\w+$")
 """The end of a stimulus's name, with its texture."""
@@ -94,28 +93,20 @@ def _chosen(decisions: "pd.DataFrame") -> "pd.DataFrame":
     return chosen
 
 
-def decisions_of(predictions: Predictions) -> "pd.DataFrame":
-    """What a model answered on cue-conflict stimuli, for `shape_bias`.
+def decisions_of(predictions: Predictions, place: int = 0) -> "pd.DataFrame":
+    """A model's answers to cue-conflict stimuli in one condition, the first unless told otherwise, for `shape_bias`.
 
     Raises:
-        NotAsked: the images are not such stimuli.
-        NotApplicable: an image's name doesn't tell its texture.
+        NotApplicable: the images are not such stimuli, or a name doesn't tell its texture.
     """
     import pandas as pd
 
-    if [condition.name for condition in predictions.conditions] != [CONDITION]:
-        raise NotAsked("Shape bias is of cue-conflict stimuli.")
     names = np.array(CATEGORIES)
-    columns = predictions.columns
-    if max(columns["label"].max(initial=0), columns["prediction"].max(initial=0)) >= len(CATEGORIES):
+    label_N, answer_N = (predictions.columns[name][place] for name in ("label", "prediction"))
+    if max(label_N.max(initial=0), answer_N.max(initial=0)) >= len(CATEGORIES):
         raise NotApplicable("Shape bias needs answers among the 16 categories; these results have others.")
-    table: pd.DataFrame = pd.DataFrame(
-        {
-            "shape": names[columns["label"][0]],
-            "texture": [_texture(image_id) for image_id in predictions.image_ids],
-            "decision": names[columns["prediction"][0]],
-        }
-    )
+    textures = [_texture(image_id) for image_id in predictions.image_ids]
+    table: pd.DataFrame = pd.DataFrame({"shape": names[label_N], "texture": textures, "decision": names[answer_N]})
     return table
 
 
@@ -129,29 +120,26 @@ def _texture(image_id: str) -> str:
     return found[1]
 
 
-def compute(sample: Sample) -> Float64Array:
+def bias(sample: Sample) -> Float64Array:
     """Answers by shape, as a fraction of those by shape or by texture, on images whose shape and texture differ."""
-    both_R = sample.mean_made("by_shape_or_texture", lambda predictions: _rows(predictions).sum(axis=0, keepdims=True))
-    shape_R = sample.mean_made("by_shape", lambda predictions: _rows(predictions)[:1])
-    if not both_R[0, 0]:
+    chosen_2N = _chosen(decisions_of(sample.predictions, sample.places[0])).to_numpy(np.float64).T
+    shape_R, texture_R = sample.means_of(chosen_2N).T
+    both_R = shape_R + texture_R
+    if not both_R[0]:
         raise NotApplicable(NO_ANSWERS)
     some_R = np.where(both_R > 0, both_R, 1.0)  # of few images, a draw may have no such answer
-    bias_R: Float64Array = np.where(both_R > 0, shape_R / some_R, shape_R[0] / both_R[0])[:, 0]
+    bias_R: Float64Array = np.where(both_R > 0, shape_R / some_R, shape_R[0] / both_R[0])
     return bias_R
-
-
-def _rows(predictions: Predictions) -> Float64Array:
-    """Answers by shape and by texture, 2N."""
-    chosen_2N: Float64Array = _chosen(decisions_of(predictions)).to_numpy(np.float64).T
-    return chosen_2N
 
 
 METRIC = Metric(
     name="shape_bias",
     title="Shape bias",
-    scope="condition",
+    scope=CONDITION,
     unit="fraction",
     higher_is_better=True,
     source="https://arxiv.org/abs/1811.12231",
-    compute=compute,
+    compute=bias,
+    phrase="shape bias",
+    only_asked=True,
 )

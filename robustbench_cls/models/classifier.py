@@ -1,15 +1,15 @@
 """A network with all it takes to show it an image file and to name its answer."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import torch
 from torch import nn
 
+from robustbench_cls.core.origin import Origin
 from robustbench_cls.data.label_spaces import imagenet_1k
 
 Forward: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
@@ -65,7 +65,7 @@ class Classifier:
         name: what reports call it.
         class_names: of the head, in order: WordNet ids for ImageNet, else folder names.
         weights_sha256: of every tensor of the network; of the bytes of a file that is a program.
-        provenance: where it comes from and how it was trained, for the report.
+        origin: where it comes from and how it was trained, for the report.
         forward: what answers; the network itself in eager PyTorch where None.
         backend: what runs `forward`: `torch`, `compile`, `onnxruntime` or `openvino`.
         precision: `float32` or `bfloat16`.
@@ -77,7 +77,7 @@ class Classifier:
     preprocessing: Preprocessing
     weights_sha256: str
     device: torch.device
-    provenance: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    origin: Origin = field(default_factory=Origin)
     forward: Forward | None = None
     backend: str = "torch"
     precision: str = "float32"

@@ -10,6 +10,7 @@ from timm.data import ImageNetInfo, infer_imagenet_subset
 from torch import nn
 
 from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.origin import Origin
 from robustbench_cls.data.label_spaces import imagenet_1k
 from robustbench_cls.models.architectures import check_architecture, create_network, preprocessing_of
 from robustbench_cls.models.backends import accelerate, in_batches_of, open_onnx_file, probe, probe_images
@@ -157,7 +158,7 @@ def _running(program: Program, device: torch.device, backend: str, precision: st
         preprocessing=program.preprocessing,
         weights_sha256=program.weights_sha256,
         device=device,
-        provenance={**program.provenance, "backend": running.backend, "precision": running.precision},
+        origin=program.origin,
         forward=in_batches_of(running.forward, program.batch) if program.batch else running.forward,
         backend=running.backend,
         precision=running.precision,
@@ -181,18 +182,8 @@ def _own(path: Path) -> Program:
     about, weights, _ = read_checkpoint(path)
     network = create_network(about.architecture, len(about.class_names), about.preprocessing.input_size)
     load_weights(network, weights, path)
-    provenance = {
-        "architecture": about.architecture,
-        "recipe": about.recipe,
-        "recipe_overlaps": list(about.overlaps),
-        "settings": dict(about.settings),
-        "training_seed": about.seed,
-        "training_data": about.data_fingerprint,
-        "epoch": about.epoch,
-        "training_versions": dict(about.versions),
-    }
     digest = weights_sha256(network)
-    return Program(about.name, network.eval(), about.preprocessing, digest, about.class_names, provenance)
+    return Program(about.name, network.eval(), about.preprocessing, digest, about.class_names, about.origin)
 
 
 def _from_timm(name: str, weights: Path | None, ordered_match: bool, class_names: tuple[str, ...]) -> Program:
@@ -204,9 +195,9 @@ def _from_timm(name: str, weights: Path | None, ordered_match: bool, class_names
         network = create_network(name, len(class_names), 0)
         load_weights_file(network, weights, ordered_match)
     names = class_names or _imagenet_names(network, name)
-    provenance = {"architecture": name, "recipe": "", "weights": str(weights or "timm")}
+    origin = Origin(architecture=name, weights=str(weights or "timm"))
     digest = weights_sha256(network)
-    return Program(name, network.eval(), preprocessing_of(network), digest, names, provenance)
+    return Program(name, network.eval(), preprocessing_of(network), digest, names, origin)
 
 
 def _imagenet_names(network: nn.Module, name: str) -> tuple[str, ...]:

@@ -11,12 +11,11 @@ import re
 import sys
 import traceback
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
-from types import MappingProxyType, ModuleType
-from typing import Any
+from types import ModuleType
 
 import torch
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, resolve_data_config
@@ -24,6 +23,7 @@ from torch import nn
 from torch.nn.parameter import UninitializedParameter
 
 from robustbench_cls.core.errors import UserError, first_line
+from robustbench_cls.core.origin import Origin
 from robustbench_cls.models.architectures import SMALL_INPUT, preprocessing_from
 from robustbench_cls.models.classifier import LARGEST_INPUT, Preprocessing, weights_sha256
 from robustbench_cls.models.convert import foreign
@@ -53,7 +53,7 @@ class Program:
     preprocessing: Preprocessing
     weights_sha256: str
     class_names: tuple[str, ...] = ()
-    provenance: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    origin: Origin = field(default_factory=Origin)
     batch: int = 0
 
 
@@ -122,7 +122,8 @@ def run_factory(path: Path, factory: str) -> Program:
         preprocessing = _stated_preprocessing(network)
     digest = weights_sha256(network.eval(), path.read_bytes())
     name = file_name(f"{path.stem}-{factory}")
-    return Program(name, network, preprocessing, digest, provenance=_provenance(f"{path}:{factory}", "factory"))
+    origin = Origin(architecture="factory", weights=f"{path}:{factory}")
+    return Program(name, network, preprocessing, digest, origin=origin)
 
 
 def file_name(text: str) -> str:
@@ -133,12 +134,8 @@ def file_name(text: str) -> str:
 def _program(path: Path, network: nn.Module | OnnxFile, size: int, batch: int, digest: str, kind: str) -> Program:
     if size > LARGEST_INPUT:
         raise UserError(f"{path} takes images of {size} px, more than the {LARGEST_INPUT} that are supported.")
-    provenance = _provenance(str(path), kind)
-    return Program(file_name(path.name), network, default_preprocessing(size), digest, (), provenance, batch)
-
-
-def _provenance(source: str, kind: str) -> dict[str, Any]:
-    return {"architecture": kind, "recipe": "", "weights": source}
+    origin = Origin(architecture=kind, weights=str(path))
+    return Program(file_name(path.name), network, default_preprocessing(size), digest, (), origin, batch)
 
 
 def _exported(path: Path) -> tuple[nn.Module, int, int]:

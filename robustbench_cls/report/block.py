@@ -4,24 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from robustbench_cls.core.metric import Metric, Score
+from robustbench_cls.core.scopes import CONDITION, SHIFT
+from robustbench_cls.core.suite import Measure
+from robustbench_cls.metrics.scoring import all_metrics
 from robustbench_cls.report import values
 from robustbench_cls.report.labels import Column, LabelledRun
-from robustbench_cls.report.values import OVERLAP, PARTIAL, Cell, ScoreTable
+from robustbench_cls.report.section import ReportData
+from robustbench_cls.report.values import OVERLAP, PARTIAL, Cell
 
 
 @dataclass(frozen=True)
-class Measure:
-    """One column of numbers inside a suite."""
+class Heading:
+    """The head of one column of numbers."""
 
     title: str
     metric: Metric
-    condition: str
-    severity: int = 0
-
-    @property
-    def whole_suite(self) -> bool:
-        """The number is over all conditions of the suite."""
-        return self.metric.scope == "suite"
 
 
 @dataclass(frozen=True)
@@ -33,38 +30,44 @@ class Block:
     """
 
     column: Column
-    measures: tuple[Measure, ...]
+    headings: tuple[Heading, ...]
     rows: dict[str, list[Cell]]
     counts: tuple[int, ...]
 
 
-def block(column: Column, shown: Sequence[Measure], rows: Sequence[str], table: ScoreTable) -> Block:
-    """The cells of one suite: of each model in `rows`, what is to be shown."""
-    by_model = {entry.model: entry for entry in column.runs}
-    filled: dict[str, list[Cell]] = {row: [] for row in rows}
-    for measure in shown:
-        entries = [by_model[row] for row in rows if row in by_model]
-        found = [_scores(measure, entry, column, table) for entry in entries]
-        marks = [_marks(measure, entry, bool(scores)) for entry, scores in zip(entries, found, strict=True)]
-        cells = values.cells(found, marks, higher_is_better=measure.metric.higher_is_better)
-        by_row = dict(zip((entry.model for entry in entries), cells, strict=True))
-        for row in rows:
-            filled[row].append(by_row.get(row, Cell()))
-    counts = [{cells[i].n for cells in filled.values() if cells[i].n} for i in range(len(shown))]
-    return Block(column, tuple(shown), filled, tuple(min(found) if len(found) == 1 else 0 for found in counts))
+def block(column: Column, measures: Sequence[Measure], data: ReportData) -> Block:
+    """The cells of one suite: these measures, as far as any model has them."""
+    cells = {measure: _cells(measure, column, data) for measure in measures}
+    cells = {measure: own for measure, own in cells.items() if any(cell.n or cell.marks for cell in own.values())}
+    headings = tuple(Heading(column.title(measure), all_metrics()[measure.metric]) for measure in cells)
+    rows = {model: [own.get(model, Cell()) for own in cells.values()] for model in data.models}
+    counts = [{cell.n for cell in own.values() if cell.n} for own in cells.values()]
+    return Block(column, headings, rows, tuple(min(found) if len(found) == 1 else 0 for found in counts))
 
 
-def _scores(measure: Measure, entry: LabelledRun, column: Column, table: ScoreTable) -> list[Score]:
-    """The score; relative mCE only where mCE and the clean accuracy stand beside it."""
-    found = values.find(table, entry, measure.metric.name, measure.condition, measure.severity)
-    if measure.metric.name != "relative_mce":
-        return found
-    clean = column.reference.name if column.reference else ""
-    beside = values.find(table, entry, "mce", values.WHOLE_SUITE) and values.find(table, entry, "top1_accuracy", clean)
-    return found if beside else []
+def _cells(measure: Measure, column: Column, data: ReportData) -> dict[str, Cell]:
+    """By model, the best in bold where it is better than every other one beyond noise; partial numbers never are."""
+    metric = all_metrics()[measure.metric]
+    found = {entry.model: _scores(measure, entry, column, data) for entry in column.runs}
+    if not any(found.values()):
+        return {}
+    marks = {entry.model: _marks(metric, entry, bool(found[entry.model])) for entry in column.runs}
+    rivals = {model: own[0].value for model, own in found.items() if own and PARTIAL not in marks[model]}
+    best = data.paired.winner(metric, measure.where, rivals, column.runs)
+    return {model: values.cell(own, marks[model], best=model == best) for model, own in found.items()}
 
 
-def _marks(measure: Measure, entry: LabelledRun, found: bool) -> str:
-    overlapping = measure.whole_suite and values.overlaps(entry) & {c.name for c in entry.run.conditions}
-    partial = entry.run.missing() and (measure.whole_suite or not found)
+def _scores(measure: Measure, entry: LabelledRun, column: Column, data: ReportData) -> list[Score]:
+    """The score; of a metric that misleads alone only where its companions stand beside it."""
+    for name in all_metrics()[measure.metric].beside:
+        companions = [m for m in column.measures if m.metric == name]
+        if not any(values.find(data.table, entry, m.metric, m.where) for m in companions):
+            return []
+    return values.find(data.table, entry, measure.metric, measure.where)
+
+
+def _marks(metric: Metric, entry: LabelledRun, found: bool) -> str:
+    whole = metric.scope not in (CONDITION, SHIFT)
+    overlapping = whole and entry.overlaps & {c.name for c in entry.run.conditions}
+    partial = entry.run.missing() and (whole or not found)
     return (OVERLAP if overlapping and found else "") + (PARTIAL if partial else "")

@@ -1,23 +1,31 @@
-"""From folders of stored runs to what a page is made of: runs, scores and notes."""
+"""From folders of stored runs to the content of a page: runs, scores and notes. Each stored file is read once."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from robustbench_cls.core.arrays import Float64Array
+from robustbench_cls.core.discovery import discover
 from robustbench_cls.core.errors import NotApplicable, UserError
 from robustbench_cls.core.metric import Score
 from robustbench_cls.core.sample import Sample
+from robustbench_cls.core.suite import WHOLE
 from robustbench_cls.metrics.effective_robustness import NAME, effective_robustness
 from robustbench_cls.metrics.interval import interval
-from robustbench_cls.metrics.scoring import WHOLE, as_scores, measure
-from robustbench_cls.report import values
-from robustbench_cls.report.labels import LabelledRun, comparable, label_runs
-from robustbench_cls.report.section import ReportData
+from robustbench_cls.metrics.scoring import as_scores, measure
+from robustbench_cls.report.labels import LabelledRun, columns, comparable, label_runs
+from robustbench_cls.report.paired import Paired
+from robustbench_cls.report.section import ReportData, Section
+from robustbench_cls.report.values import score_table
 from robustbench_cls.results.store import StoredRun, find_runs
+
+
+def all_sections() -> list[Section]:
+    """The sections of the page in their order."""
+    found = discover("robustbench_cls.report.sections", Section).values()
+    return sorted(found, key=lambda section: (section.order, section.name))
 
 
 def collect(paths: Sequence[Path], baseline: Path | None = None) -> ReportData:
@@ -29,31 +37,56 @@ def collect(paths: Sequence[Path], baseline: Path | None = None) -> ReportData:
     if not paths:
         raise UserError("No results named: give the folders that `robust eval --out` wrote.")
     runs = _in_order(_unique(run.as_it_is() for path in paths for run in find_runs(path)))
+    against = _baselines(runs, baseline) if baseline is not None else {}
+    entries = label_runs(runs)
+    looking = [section for section in all_sections() if section.look]
+    looks: dict[str, dict[tuple[str, str], Any]] = {section.name: {} for section in looking}
     scores: list[Score] = []
     notes: list[str] = []
+    paired = Paired()
     shifts: dict[str, dict[str, tuple[Float64Array, Float64Array]]] = {}
-    entries = label_runs(runs)
-    against = _baselines(runs, baseline) if baseline is not None else {}
     for entry in entries:
-        rivals = [values.overlaps(other) for other in entries if other.suite == entry.suite]
-        of_baseline = against.get(entry.run.identity.digest())
-        sample = Sample.of(
-            entry.run.predictions(),
-            baseline=of_baseline.predictions() if of_baseline else None,
-            overlaps=frozenset().union(*rivals),
-        )
-        found, reasons = measure(sample)
-        scores += as_scores(entry.model, entry.suite, sample, found)
+        sample = _sample(entry, entries, against.get(entry.run.identity.digest()))
+        found, reasons = measure(sample, entry.run.suite.measures)
+        scores += as_scores(entry.model, entry.suite, found)
+        paired.keep(entry, found)
         notes += [f"{entry.suite}, {entry.model}: {reason}" for reason in reasons]
-        if sample.predictions.reference and not sample.predictions.missing:
-            accuracies = 1 - sample.clean.mean_error(), 1 - sample.mean_error()
+        for section in looking:
+            if section.look is not None:
+                looks[section.name][entry.key] = section.look(entry, sample)
+        if accuracies := _shift(sample):
             shifts.setdefault(entry.suite, {})[entry.model] = accuracies
     for suite, by_model in shifts.items():
         scores += _effective(suite, by_model, scores)
     named = {f"{run.identity.model}, {run.folder}" for run in against.values()}
     notes = [f"CE and mCE against a baseline are by the errors of {name}." for name in sorted(named)] + notes
-    columns = [field.name for field in fields(Score)]
-    return ReportData(runs, pd.DataFrame(scores, columns=columns), (*_unlike(entries), *notes))
+    return ReportData(
+        entries=entries,
+        columns=columns(entries),
+        models=tuple(dict.fromkeys(entry.model for entry in entries)),
+        scores=tuple(scores),
+        table=score_table(scores),
+        paired=paired,
+        notes=(*_unlike(entries), *notes),
+        looks=looks,
+    )
+
+
+def _sample(entry: LabelledRun, entries: Sequence[LabelledRun], baseline: StoredRun | None) -> Sample:
+    """The run's results, with the baseline's and what the recipes of the models beside it contain."""
+    rivals = [other.overlaps for other in entries if other.suite == entry.suite]
+    return Sample.of(
+        entry.run.predictions(),
+        baseline=baseline.predictions() if baseline else None,
+        overlaps=frozenset().union(*rivals),
+    )
+
+
+def _shift(sample: Sample) -> tuple[Float64Array, Float64Array] | None:
+    """Accuracy on the clean images and on the suite's, R each; None where one of them is missing."""
+    if not sample.predictions.reference or sample.predictions.missing or not sample.predictions.labelled:
+        return None
+    return 1 - sample.clean.mean_error(), 1 - sample.mean_error()
 
 
 def _effective(
@@ -68,7 +101,7 @@ def _effective(
         return []
     found = []
     for model, beyond_R in zip(by_model, beyond_MR, strict=True):
-        low, high = interval(beyond_R, "difference", n)
+        low, high = interval(beyond_R, "difference", n, lambda: (-1.0, 1.0))
         found.append(Score(model, suite, WHOLE, 0, NAME, float(beyond_R[0]), low, high, "difference", n))
     return found
 

@@ -7,15 +7,12 @@ from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.metric import shown_scale
 from robustbench_cls.core.predictions import Predictions
 from robustbench_cls.core.sample import Sample
-from robustbench_cls.core.suite import Condition
-from robustbench_cls.metrics.interval import of_difference, spread
-from robustbench_cls.metrics.scoring import WHOLE, Measured, all_metrics, measure
+from robustbench_cls.core.suite import WHOLE, Condition, Measure
+from robustbench_cls.metrics.interval import of_difference
+from robustbench_cls.metrics.scoring import Measured, all_metrics, measure
 from robustbench_cls.metrics.significance import ALPHA, holm, mcnemar, resampled
-from robustbench_cls.report.labels import comparable, short, word
+from robustbench_cls.report.labels import comparable, short, suite_on_data, word
 from robustbench_cls.results.store import StoredRun
-
-EXACT = ("error", "top1_accuracy")
-"""Metrics of one condition that McNemar's test is of."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +23,7 @@ class Difference:
         condition, severity: as in `Score`.
         n: images in each condition.
         difference: the second less the first, with its 95 % interval `low` to `high`, images drawn anew for both alike.
-        p: of no difference: McNemar's exact test for error and accuracy in one condition, else from the resamples.
+        p: of no difference: McNemar's exact test for shares of right answers in one condition, else from the resamples.
         p_holm: the same, corrected for the number of rows of this metric in this suite.
         only_a, only_b: images that only the first, only the second, answers rightly, summed over the conditions.
     """
@@ -53,14 +50,50 @@ class Difference:
         return shown_scale(self.unit)
 
     @property
+    def undecided(self) -> bool:
+        """The interval of the difference contains 0."""
+        return self.low <= 0 <= self.high
+
+    @property
     def verdict(self) -> str:
-        """`B better`, `A better` or `within noise`, after Holm's correction."""
-        if self.p_holm >= ALPHA:
+        """`B better`, `A better` or `within noise`: where the interval contains 0, or Holm asks for more."""
+        if self.p_holm >= ALPHA or self.undecided:
             return "within noise"
         return "B better" if (self.difference > 0) == all_metrics()[self.metric].higher_is_better else "A better"
 
 
-def compare_runs(runs_a: Sequence[StoredRun], runs_b: Sequence[StoredRun]) -> tuple[list[Difference], list[str]]:
+@dataclass(frozen=True)
+class Comparison:
+    """All differences of two runs on one suite.
+
+    Attributes:
+        suite: its name, with the data set's where it is not the suite's own.
+        measures: the numbers that the suite is about, the headline first.
+        differences: every metric that both runs have.
+    """
+
+    suite: str
+    measures: tuple[Measure, ...]
+    differences: tuple[Difference, ...]
+
+    @property
+    def shown(self) -> list[Difference]:
+        """The suite's measures, the headline first."""
+        known = {(d.metric, d.condition): d for d in self.differences if not d.severity}
+        return [known[m.metric, m.where] for m in self.measures if (m.metric, m.where) in known]
+
+    @property
+    def by_corruption(self) -> list[Difference]:
+        """A row a corruption, in the metric that the first such measure is the mean of."""
+        for asked in self.measures:
+            metric = all_metrics().get(asked.metric)
+            rows = [d for d in self.differences if metric and d.metric == metric.by_corruption]
+            if rows:
+                return rows
+        return []
+
+
+def compare_runs(runs_a: Sequence[StoredRun], runs_b: Sequence[StoredRun]) -> tuple[list[Comparison], list[str]]:
     """The differences on every suite that both have measured, and in words what was left out.
 
     Raises:
@@ -71,7 +104,7 @@ def compare_runs(runs_a: Sequence[StoredRun], runs_b: Sequence[StoredRun]) -> tu
     if not both:
         have = f"{', '.join(first)}; {', '.join(second)}"
         raise UserError(f"The runs have no suite in common: {have}. Measure both on the same suite.")
-    differences: list[Difference] = []
+    comparisons: list[Comparison] = []
     notes = [f"only one run has {suite}" for suite in sorted(first.keys() ^ second.keys())]
     for a, b in both:
         _require_comparable(a, b)
@@ -81,10 +114,10 @@ def compare_runs(runs_a: Sequence[StoredRun], runs_b: Sequence[StoredRun]) -> tu
         if len(both_have) < len(every):
             notes.append(f"{a.identity.suite}: {len(both_have)} of {len(every)} conditions are in both")
         if both_have:
-            differences += _of_suite(a, b, both_have)
-    if not differences:
+            comparisons.append(_of_suite(a, b, both_have))
+    if not comparisons:
         raise UserError("The runs have no measured condition in common. Finish one of them first.")
-    return differences, notes
+    return comparisons, notes
 
 
 def _by_suite(runs: Sequence[StoredRun]) -> dict[str, StoredRun]:
@@ -121,20 +154,22 @@ def _unlike(a: StoredRun, b: StoredRun) -> list[str]:
     ]
 
 
-def _of_suite(a: StoredRun, b: StoredRun, both_have: Collection[Condition]) -> list[Difference]:
+def _of_suite(a: StoredRun, b: StoredRun, both_have: Collection[Condition]) -> Comparison:
+    measures = tuple(dict.fromkeys((*a.suite.measures, *b.suite.measures)))
     first, second = (
         Sample.of(run.predictions(without=[c for c in run.all_conditions if c not in both_have])) for run in (a, b)
     )
     _require_same_images(a, b, first.predictions, second.predictions)
-    others = {(m.metric.name, m.condition, m.severity): m for m in measure(second)[0]}
-    pairs = [(m, others[key]) for m in measure(first)[0] if (key := (m.metric.name, m.condition, m.severity)) in others]
-    itself = a.identity == b.identity
-    found = [_difference(a.identity.suite, m, other, first, second, itself=itself) for m, other in pairs]
+    others = {one.key: one for one in measure(second, measures)[0]}
+    pairs = [(one, others[one.key]) for one in measure(first, measures)[0] if one.key in others]
+    suite, itself = suite_on_data(a), a.identity == b.identity
+    found = [_difference(suite, one, other, itself=itself) for one, other in pairs]
     corrected: dict[int, float] = {}
     for name in {d.metric for d in found}:
         rows = [row for row, d in enumerate(found) if d.metric == name]
         corrected |= dict(zip(rows, holm([found[row].p for row in rows]), strict=True))
-    return [replace(d, p_holm=corrected[row]) for row, d in enumerate(found)]
+    differences = tuple(replace(d, p_holm=corrected[row]) for row, d in enumerate(found))
+    return Comparison(suite, measures, differences)
 
 
 def _require_same_images(a: StoredRun, b: StoredRun, first: Predictions, second: Predictions) -> None:
@@ -142,28 +177,29 @@ def _require_same_images(a: StoredRun, b: StoredRun, first: Predictions, second:
     if first.reference and second.reference:
         pairs.append((first.reference, second.reference))
     for mine, theirs in pairs:
-        if mine.image_ids != theirs.image_ids or (mine.columns["label"] != theirs.columns["label"]).any():
+        unlike = mine.labelled and (mine.columns["label"] != theirs.columns["label"]).any()
+        if mine.image_ids != theirs.image_ids or unlike:
             raise UserError(
                 f"{a.folder} and {b.folder} are about other images, or classes stand in another order. "
                 "Measure both models on the same data."
             )
 
 
-def _difference(suite: str, a: Measured, b: Measured, first: Sample, second: Sample, *, itself: bool) -> Difference:
+def _difference(suite: str, a: Measured, b: Measured, *, itself: bool) -> Difference:
     differences_R = b.values_R - a.values_R
-    clean = first.predictions.reference is not None and a.conditions == first.predictions.reference.conditions
-    mine, theirs = (sample.clean if clean else sample for sample in (first, second))
-    right_a, right_b = (sample.only(a.conditions).column("correct") for sample in (mine, theirs))
-    only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
-    p = mcnemar(only_a, only_b) if a.metric.name in EXACT else resampled(differences_R)
-    n = right_a.shape[1]
-    low, high = spread(differences_R) if itself else of_difference(differences_R, a.metric.unit, n)
+    only_a = only_b = 0
+    if a.sample.predictions.labelled:
+        column = a.metric.share_of or "correct"
+        right_a, right_b = (one.sample.column(column) for one in (a, b))
+        only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
+    p = mcnemar(only_a, only_b) if a.metric.share_of else resampled(differences_R)
+    low, high = (0.0, 0.0) if itself else of_difference(differences_R, a.images, a.ends)
     return Difference(
         suite,
         a.metric.name,
         a.condition,
         a.severity,
-        n,
+        a.images,
         a.metric.unit,
         float(a.values_R[0]),
         float(b.values_R[0]),
@@ -177,42 +213,29 @@ def _difference(suite: str, a: Measured, b: Measured, first: Sample, second: Sam
     )
 
 
-LEADING = {
-    "mce": "mCE",
-    "mean_corruption_error_unnormalised": "mean corruption error (unnormalised)",
-    "shape_bias": "shape bias",
-    "error": "top-1 error",
-}
-"""What the sentence about a suite is about, the first that there is, with its name in running text."""
-
 NAMED = 5
 """Corruptions that the sentence names before it only counts them."""
 
 
-def in_words(differences: Sequence[Difference], suite: str) -> str:
+def in_words(comparison: Comparison) -> str:
     """The comparison on a suite in sentences that a reader can quote; A is the first model, B the second."""
-    own = [d for d in differences if d.suite == suite]
-    ranks = list(LEADING)
-    # of plain conditions the last one: the clean images stand before the suite's own
-    leads = [d for d in reversed(own) if d.metric in LEADING and not d.severity]
-    if not leads:
-        return f"On {suite}, too few conditions are in both runs to say anything of the whole."
-    lead = min(leads, key=lambda d: ranks.index(d.metric))
-    points = " points" if lead.unit == "percent" else " percentage points"
+    if not comparison.shown:
+        return f"On {comparison.suite}, too few conditions are in both runs to say anything of the whole."
+    lead = comparison.shown[0]
+    places = {"nats": 3, "number": 3}.get(lead.unit, 2)
+    unit = {"nats": " nats", "number": "", "percent": " points"}.get(lead.unit, " percentage points")
     low, high = sorted((lead.low * lead.scale, lead.high * lead.scale))
     side = "higher than" if lead.difference > 0 else "lower than" if lead.difference < 0 else "away from"
-    if lead.metric in EXACT:
-        noise = f"By McNemar's exact test (p = {lead.p:.2g}) this is {'within' if lead.p >= ALPHA else 'beyond'} noise."
-    elif low <= 0 <= high:
-        noise = "The interval contains 0, so this is within noise."
-    else:
-        noise = "The interval does not contain 0, so this is beyond noise."
-    where = suite if lead.condition in (WHOLE, suite) else f"{suite} ({lead.condition} images)"
+    contains = "contains 0, so this is within noise" if lead.undecided else "does not contain 0: this is beyond noise"
+    only = {d.condition for d in comparison.differences if not d.severity}
+    alone = lead.condition == WHOLE or only <= {lead.condition}
+    where = comparison.suite if alone else f"{comparison.suite} ({lead.condition.replace('_', ' ')} images)"
+    size, name = f"{abs(lead.difference) * lead.scale:.{places}f}{unit}", all_metrics()[lead.metric].in_words
     text = (
-        f"On {where}, B's {LEADING[lead.metric]} is {abs(lead.difference) * lead.scale:.2f}{points} {side} A's "
-        f"(95 % interval of the difference {low:+.2f} to {high:+.2f}, n = {lead.n:,} images in each condition). {noise}"
+        f"On {where}, B's {name} is {size} {side} A's (95 % interval of the difference {low:+.{places}f} to "
+        f"{high:+.{places}f}, n = {lead.n:,} images in each condition). The interval {contains}."
     )
-    rows = [d for d in own if d.metric == "corruption_error_unnormalised"]
+    rows = comparison.by_corruption
     if len(rows) < 2:
         return text
     parts = []

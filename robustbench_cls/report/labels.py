@@ -1,4 +1,4 @@
-"""Which runs may share a row and a column, and what the others are called.
+"""Labels: which runs may share a row and a column of a table, and the names of those that may not.
 
 A row is one model as it was run; a column is one suite measured in one way. Runs that do not compare get
 labels of their own, never one cell: whatever field `RunIdentity` gains sets columns apart until it is named here.
@@ -8,11 +8,12 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from robustbench_cls.core.run import RunIdentity
-from robustbench_cls.core.suite import Condition
+from robustbench_cls.core.suite import WHOLE, Condition, Measure, Suite
+from robustbench_cls.metrics.scoring import all_metrics
 from robustbench_cls.results.store import StoredRun
 
 ROW_FIELDS = ("model", "weights_sha256", "classes_sha256", "precision", "backend", "input_size")
-"""What makes a row: the same model in another number type, by another program or at another input size is another."""
+"""Fields that set rows apart: a model in another number type, run by another program or at another input size."""
 
 OWN_FIELDS = ("interpolation",)
 """The model's own preprocessing; models differ in it by nature, so it does not set columns apart."""
@@ -28,11 +29,12 @@ WORDS = {
     "jpeg_quality": "JPEG quality",
     "label_space": "label space",
     "label_space_sha256": "competing classes",
+    "members_sha256": "classes of the categories",
     "suite_version": "suite version",
     "weights_sha256": "weights",
 }
 
-_DIGESTS = ("classes_sha256", "data_fingerprint", "label_space_sha256", "weights_sha256")
+_DIGESTS = ("classes_sha256", "members_sha256", "data_fingerprint", "label_space_sha256", "weights_sha256")
 _SHORT = 8
 
 
@@ -43,6 +45,16 @@ class LabelledRun:
     run: StoredRun
     model: str
     suite: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Model and suite; no two entries of a report share both."""
+        return self.model, self.suite
+
+    @property
+    def overlaps(self) -> frozenset[str]:
+        """The test corruptions that the augmentation of the model's recipe contains."""
+        return frozenset(self.run.origin.overlaps)
 
 
 @dataclass(frozen=True)
@@ -55,22 +67,59 @@ class Column:
     @property
     def apart(self) -> bool:
         """The suite was measured in other ways as well; the label says what sets this one apart."""
-        return self.label != self.runs[0].run.identity.suite
+        return self.label not in {suite_on_data(entry.run) for entry in self.runs}
+
+    @property
+    def suite(self) -> Suite:
+        """The suite, its reference there if any model has it."""
+        return max((entry.run.suite for entry in self.runs), key=lambda suite: suite.reference is not None)
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
         """The suite's conditions without the reference."""
-        return self.runs[0].run.conditions
+        return self.suite.conditions
 
     @property
     def reference(self) -> Condition | None:
         """The clean condition beside them, or None."""
-        return next((entry.run.reference for entry in self.runs if entry.run.reference), None)
+        return self.suite.reference
 
     @property
     def corrupted(self) -> tuple[Condition, ...]:
-        """The conditions that have a severity."""
-        return tuple(condition for condition in self.conditions if condition.severity)
+        """The corruptions, each at each of its severities."""
+        return tuple(condition for condition in self.conditions if condition.graded)
+
+    @property
+    def counted(self) -> list[str]:
+        """The corruptions that enter means."""
+        return list(dict.fromkeys(condition.name for condition in self.corrupted if condition.counted))
+
+    @property
+    def groups(self) -> dict[str, list[str]]:
+        """The corruptions by group, both in the suite's order."""
+        found: dict[str, dict[str, None]] = {}
+        for condition in self.corrupted:
+            found.setdefault(condition.group, {})[condition.name] = None
+        return {group: list(names) for group, names in found.items()}
+
+    @property
+    def contained(self) -> frozenset[str]:
+        """The corruptions of this suite that a recipe of these models contains."""
+        return frozenset(name for entry in self.runs for name in entry.overlaps) & {c.name for c in self.corrupted}
+
+    def title(self, measure: Measure) -> str:
+        """A measure's name in a table of this suite."""
+        title = all_metrics()[measure.metric].title
+        if self.reference is not None and measure.where == self.reference.name:
+            return f"{title}, clean images"
+        alone = not self.corrupted and len(self.conditions) == 1
+        return title if measure.where == WHOLE or alone else f"{title}, {measure.where.replace('_', ' ')}"
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """The numbers that the suite is about, the headline first, as far as their metrics are known here."""
+        known = all_metrics()
+        return tuple(dict.fromkeys(m for entry in self.runs for m in entry.run.suite.measures if m.metric in known))
 
 
 def facts(identity: RunIdentity) -> dict[str, Hashable]:
@@ -94,6 +143,8 @@ def short(field: str, value: Hashable) -> str:
         return "as stored"
     if field == "jpeg_quality" and value == 0:
         return "no JPEG step"
+    if field == "members_sha256" and not value:
+        return "as the heads have them"
     return str(value)[:_SHORT] if field in _DIGESTS else str(value)
 
 
@@ -102,9 +153,11 @@ def label_runs(runs: Sequence[StoredRun]) -> tuple[LabelledRun, ...]:
     known = [facts(run.identity) for run in runs]
     models = _told_apart([f["model"] for f in known], [{k: f[k] for k in ROW_FIELDS} for f in known])
     alike = [comparable(run) for run in runs]
-    suites = _told_apart([f["suite"] for f in known], alike)
+    first = [next(run for run, own in zip(runs, alike, strict=True) if own == like) for like in alike]
+    named = [suite_on_data(run) for run in first]
+    suites = _told_apart(named, alike)
     row = [f"{f['model']}{suffix}" for f, suffix in zip(known, models, strict=True)]
-    column = [f"{f['suite']}{suffix}" for f, suffix in zip(known, suites, strict=True)]
+    column = [f"{name}{suffix}" for name, suffix in zip(named, suites, strict=True)]
     rest = _told_apart(list(zip(row, column, strict=True)), known)
     return tuple(
         LabelledRun(run, f"{model}{suffix}", suite)
@@ -112,17 +165,18 @@ def label_runs(runs: Sequence[StoredRun]) -> tuple[LabelledRun, ...]:
     )
 
 
-def columns(runs: Sequence[StoredRun]) -> tuple[Column, ...]:
+def suite_on_data(run: StoredRun) -> str:
+    """The suite's name, with the data set's where it is not the suite's own: `imagenet-c on shapes`."""
+    dataset = run.circumstances.dataset
+    return f"{run.identity.suite} on {dataset}" if dataset else run.identity.suite
+
+
+def columns(entries: Sequence[LabelledRun]) -> tuple[Column, ...]:
     """The runs by what may stand in one column, in the order first seen."""
     by_label: dict[str, list[LabelledRun]] = {}
-    for entry in label_runs(runs):
+    for entry in entries:
         by_label.setdefault(entry.suite, []).append(entry)
-    return tuple(Column(label, tuple(entries)) for label, entries in by_label.items())
-
-
-def models(runs: Sequence[StoredRun]) -> tuple[str, ...]:
-    """The labels of the rows, in the order first seen."""
-    return tuple(dict.fromkeys(entry.model for entry in label_runs(runs)))
+    return tuple(Column(label, tuple(own)) for label, own in by_label.items())
 
 
 def comparable(run: StoredRun) -> dict[str, Hashable]:

@@ -1,17 +1,18 @@
 """One self-contained page, and the tidy table beside it, from runs on disk."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
+import pandas as pd
 from markupsafe import Markup
 
-from robustbench_cls.core.discovery import discover
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.files import atomic
+from robustbench_cls.core.metric import Score
 from robustbench_cls.report import headline
-from robustbench_cls.report.collect import collect
-from robustbench_cls.report.section import ReportData, Section
+from robustbench_cls.report.collect import all_sections, collect
+from robustbench_cls.report.section import ReportData
 from robustbench_cls.report.template import fill
 
 
@@ -46,8 +47,9 @@ def write_report(
         raise UserError(f"The report is one HTML file with its table beside it; expected a name in .html, got {out}.")
     data = collect(folders, Path(baseline) if baseline is not None else None)
     page = render_page(data)
+    table = pd.DataFrame(data.scores, columns=[field.name for field in fields(Score)])
     with atomic(out.with_suffix(".csv")) as temporary:
-        data.scores.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
+        table.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
     with atomic(out) as temporary:
         temporary.write_bytes(page.encode("utf-8"))
     return out
@@ -55,8 +57,7 @@ def write_report(
 
 def render_page(data: ReportData) -> str:
     """The HTML of the page."""
-    sections = sorted(discover("robustbench_cls.report.sections", Section).values(), key=lambda s: (s.order, s.name))
-    rendered = [Part(section.name, section.title, Markup(section.render(data))) for section in sections]
+    rendered = [Part(section.name, section.title, Markup(section.render(data))) for section in all_sections()]
     return fill(
         "page.html",
         head=headline.head(data),

@@ -1,13 +1,14 @@
-"""What a report section gets and gives."""
+"""Sections of the page: what each gets, asks for and gives."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from robustbench_cls.results.store import StoredRun
-
-if TYPE_CHECKING:
-    import pandas as pd
+from robustbench_cls.core.metric import Score
+from robustbench_cls.core.sample import Sample
+from robustbench_cls.report.labels import Column, LabelledRun
+from robustbench_cls.report.paired import Paired
+from robustbench_cls.report.values import ScoreTable
 
 
 @dataclass(frozen=True)
@@ -15,14 +16,28 @@ class ReportData:
     """All that a section may show.
 
     Attributes:
-        runs: every run, those of one model side by side, suites in the order first seen.
-        scores: a row a score, with the columns of `core.metric.Score`.
+        entries: every run with its labels, those of one model side by side, suites in the order first seen.
+        columns: the same by what may stand in one column of a table.
+        models: the labels of the rows.
+        scores: every score, in the order computed.
+        table: the same by what they are about.
+        paired: differences between models on the same images.
         notes: in words, which numbers do not exist for these runs and why.
+        looks: by section and run, what the section's `look` gave.
     """
 
-    runs: tuple[StoredRun, ...]
-    scores: "pd.DataFrame"
+    entries: tuple[LabelledRun, ...]
+    columns: tuple[Column, ...]
+    models: tuple[str, ...]
+    scores: tuple[Score, ...]
+    table: ScoreTable
+    paired: Paired
     notes: tuple[str, ...]
+    looks: Mapping[str, Mapping[tuple[str, str], Any]] = field(default_factory=dict)
+
+    def look(self, section: str, entry: LabelledRun) -> Any:
+        """What the section saw in the per-image results of a run; None where there was nothing to see."""
+        return self.looks.get(section, {}).get(entry.key)
 
 
 @dataclass(frozen=True)
@@ -32,9 +47,12 @@ class Section:
     Attributes:
         order: sections stand in ascending order.
         render: gives the HTML below the title, with every name escaped; an empty string leaves the section out.
+        look: what the section needs of a run's per-image results, which are read once for all sections; what it gives
+            is in `ReportData.look`.
     """
 
     name: str
     title: str
     order: int
     render: Callable[[ReportData], str]
+    look: Callable[[LabelledRun, Sample], Any] | None = None

@@ -1,6 +1,6 @@
 """The prediction store: a folder per model and suite, one Parquet file a condition, whole or absent.
 
-    RUN/<suite>/run.json            identity, conditions, provenance
+    RUN/<suite>/run.json            identity, suite, the model's origin
     RUN/<suite>/<condition>.parquet per-image results (`core.predictions.COLUMNS`)
     RUN/<suite>/samples/<condition>.webp what the model saw of one image
 
@@ -11,9 +11,8 @@ digest of its run's identity, so a file from another run is refused. Reading nee
 import contextlib
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,11 +22,14 @@ import pyarrow.parquet as pq
 
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.files import atomic, write_json
-from robustbench_cls.core.predictions import COLUMNS, Predictions
-from robustbench_cls.core.run import RunIdentity
-from robustbench_cls.core.suite import Condition
+from robustbench_cls.core.origin import Origin
+from robustbench_cls.core.predictions import COLUMNS, Predictions, columns_of
+from robustbench_cls.core.records import as_record, from_record
+from robustbench_cls.core.run import Circumstances, RunIdentity
+from robustbench_cls.core.suite import Condition, Suite
+from robustbench_cls.results.format_2 import upgraded
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "run.json"
 
 ROUNDING = 1e-4
@@ -37,31 +39,56 @@ _IDENTITY_KEY = b"robustbench_cls.identity"
 
 
 @dataclass(frozen=True)
+class _Manifest:
+    """The content of `run.json`."""
+
+    identity: RunIdentity
+    suite: Suite
+    imagenet: bool
+    origin: Origin
+    circumstances: Circumstances
+    class_names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class StoredRun:
     """One model on one suite, as it lies on disk.
 
     Attributes:
-        conditions: all that the suite has, measured or not yet.
-        reference: the clean condition measured beside them, or None.
+        suite: all of its conditions, measured or not yet; its reference is None where no clean images were found.
         imagenet: the label space is the 1000 classes of ImageNet-1k.
-        provenance: what does not decide the numbers but explains them: versions, recipe, notes.
-        class_names: what the indices of labels and answers stand for, for readers; empty where it is not known.
+        class_names: what the numbers of labels and answers stand for, for readers; empty where it is not known.
         measured: what counts as measured, whatever is stored since; None for what is on disk when it is asked.
     """
 
     folder: Path
     identity: RunIdentity
-    conditions: tuple[Condition, ...]
-    reference: Condition | None
+    suite: Suite
     imagenet: bool
-    provenance: Mapping[str, Any]
+    origin: Origin = field(default_factory=Origin)
+    circumstances: Circumstances = field(default_factory=Circumstances)
     class_names: tuple[str, ...] = ()
     measured: frozenset[Condition] | None = None
 
     @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """The suite's conditions without the reference."""
+        return self.suite.conditions
+
+    @property
+    def reference(self) -> Condition | None:
+        """The clean condition measured beside them, or None."""
+        return self.suite.reference
+
+    @property
     def all_conditions(self) -> tuple[Condition, ...]:
         """The suite's conditions, the reference first."""
-        return ((self.reference,) if self.reference else ()) + self.conditions
+        return self.suite.all_conditions
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns that its files have, with their types."""
+        return columns_of(self.suite.labels)
 
     def path(self, condition: Condition) -> Path:
         """Where the results of `condition` lie or will lie."""
@@ -92,7 +119,7 @@ class StoredRun:
         Raises:
             UserError: there are none, the file is damaged, or it belongs to another run.
         """
-        table = self.read_table(self.path(condition), list(COLUMNS))
+        table = self.read_table(self.path(condition), list(self.columns))
         frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
         return frame
 
@@ -131,25 +158,27 @@ class StoredRun:
         """
         left_out = {*self.missing(), *without}
         done = tuple(c for c in self.conditions if c not in left_out)
-        missing = tuple(c.stem for c in self.all_conditions if c in left_out)
+        missing = tuple(c for c in self.all_conditions if c in left_out)
         clean = self.reference if self.reference not in left_out else None
         reference = self._predictions((clean,), None, ()) if clean else None
         return self._predictions(done, reference, missing)
 
     def _predictions(
-        self, conditions: tuple[Condition, ...], reference: Predictions | None, missing: tuple[str, ...]
+        self, conditions: tuple[Condition, ...], reference: Predictions | None, missing: tuple[Condition, ...]
     ) -> Predictions:
-        tables = [self.read_table(self.path(condition), list(COLUMNS)) for condition in conditions]
+        kinds = self.columns
+        tables = [self.read_table(self.path(condition), list(kinds)) for condition in conditions]
+        alike = [name for name in ("image_id", "label") if name in kinds]
         for condition, table in zip(conditions, tables, strict=True):
-            same = table["image_id"].equals(tables[0]["image_id"]) and table["label"].equals(tables[0]["label"])
+            same = all(table[name].equals(tables[0][name]) for name in alike)
             other = "" if same else f"other images than {self.path(conditions[0])}"
-            wrong = other or next(_faults(table, len(self.class_names) or None), "")
+            wrong = other or next(_faults(table, kinds, len(self.class_names) or None), "")
             if wrong:
                 raise UserError(f"{self.path(condition)} holds {wrong}. Delete it and start the evaluation again.")
         ids = tuple(tables[0]["image_id"].to_pylist()) if tables else ()
         columns = {
             name: np.array([table[name].to_numpy() for table in tables], dtype).reshape(len(tables), len(ids))
-            for name, dtype in COLUMNS.items()
+            for name, dtype in kinds.items()
             if name != "image_id"
         }
         return Predictions(conditions, ids, columns, self.imagenet, reference, missing)
@@ -164,12 +193,14 @@ def _readable(path: Path) -> Iterator[None]:
         raise UserError(f"{path} can't be read ({reason}). Delete it and start the evaluation again.") from error
 
 
-def _faults(table: pa.Table, classes: int | None) -> Iterator[str]:
-    """What no evaluation stores, the first fault first; `classes` is how many there are, where that is known."""
-    for name, kind in COLUMNS.items():
+def _faults(table: pa.Table, kinds: Mapping[str, str], classes: int | None) -> Iterator[str]:
+    """Faults that no evaluation stores, the first one first; `classes` is how many there are, where that is known."""
+    for name, kind in kinds.items():
         if table[name].null_count or table[name].type != pa.type_for_alias(kind):
             yield f"no {kind} values, or not everywhere, in the column {name}"
     for name, most in (("confidence", 1.0), ("nll", np.inf), ("brier", 2.0)):
+        if name not in kinds:
+            continue
         values_N = table[name].to_numpy()
         if not np.isfinite(values_N).all():
             yield f"NaN or infinite values of {name}"
@@ -178,6 +209,8 @@ def _faults(table: pa.Table, classes: int | None) -> Iterator[str]:
     if not table.num_rows:
         yield "no images"
     for name in ("label", "prediction"):
+        if name not in kinds:
+            continue
         indices_N = table[name].to_numpy()
         if indices_N.min() < 0:
             yield f"a {name} below 0, which is no class"
@@ -188,8 +221,8 @@ def _faults(table: pa.Table, classes: int | None) -> Iterator[str]:
 def as_table(
     columns: Mapping[str, npt.ArrayLike] | pd.DataFrame, logits_NC: npt.NDArray[np.float32] | None = None
 ) -> pa.Table:
-    """Results by the names of `COLUMNS`, and `logits` as half-precision lists where they are given."""
-    kinds = {name: object if kind == "string" else kind for name, kind in COLUMNS.items()}
+    """Results by those names of `COLUMNS` that are there, and `logits` as half-precision lists where they are given."""
+    kinds = {name: object if kind == "string" else kind for name, kind in COLUMNS.items() if name in columns}
     table = pa.table({name: pa.array(np.asarray(columns[name], kind)) for name, kind in kinds.items()})
     if logits_NC is None:
         return table
@@ -216,16 +249,8 @@ def open_run(run: StoredRun) -> StoredRun:
         return run
     if run.folder.is_dir() and any(not entry.name.startswith(".") for entry in run.folder.iterdir()):
         raise UserError(f"{run.folder} is not empty and holds no {MANIFEST}. Choose another --out.")
-    content = {
-        "format": FORMAT,
-        "identity": asdict(run.identity),
-        "conditions": [asdict(c) for c in run.conditions],
-        "reference": asdict(run.reference) if run.reference else None,
-        "imagenet": run.imagenet,
-        "provenance": dict(run.provenance),
-        "class_names": list(run.class_names),
-    }
-    write_json(manifest, content)
+    about = _Manifest(run.identity, run.suite, run.imagenet, run.origin, run.circumstances, run.class_names)
+    write_json(manifest, {"format": FORMAT, **as_record(about)})
     return run
 
 
@@ -237,22 +262,18 @@ def read_run(folder: Path) -> StoredRun:
     """
     manifest = folder / MANIFEST
     try:
-        content = json.loads(manifest.read_text(encoding="utf-8"))
-        if content["format"] != FORMAT:
-            raise UserError(f"{manifest} has format {content['format']}, this version reads {FORMAT}.")
-        return StoredRun(
-            folder=folder,
-            identity=RunIdentity.from_dict(content["identity"]),
-            conditions=tuple(Condition(**c) for c in content["conditions"]),
-            reference=Condition(**content["reference"]) if content["reference"] else None,
-            imagenet=content["imagenet"],
-            provenance=dict(content["provenance"]),
-            class_names=tuple(content.get("class_names", ())),
-        )
+        content = dict(json.loads(manifest.read_text(encoding="utf-8")))
+        written = content.pop("format")
+        if written not in (2, FORMAT):
+            raise UserError(f"{manifest} has format {written}, this version reads 2 and {FORMAT}. Update the package.")
+        about = from_record(_Manifest, content if written == FORMAT else upgraded(content), str(manifest))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(
             f"{manifest} is not a run of this program ({error}). Evaluate again into another --out."
         ) from error
+    return StoredRun(
+        folder, about.identity, about.suite, about.imagenet, about.origin, about.circumstances, about.class_names
+    )
 
 
 def find_runs(path: Path) -> list[StoredRun]:

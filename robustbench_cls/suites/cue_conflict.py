@@ -5,7 +5,7 @@ shape, so that accuracy is the share of answers by shape. A category's probabili
 the softmax over all classes of the head. Images are 224 px and used as stored, resized for models of other sizes.
 """
 
-from robustbench_cls.core.suite import IMAGENET_224, Condition, Suite
+from robustbench_cls.core.suite import IMAGENET_224, Condition, Measure, Suite, measures_of_condition
 from robustbench_cls.data.label_spaces import cue_conflict
 
 SUITE = Suite(
@@ -19,4 +19,5 @@ SUITE = Suite(
     reference=None,
     protocol=IMAGENET_224,
     source="https://arxiv.org/abs/1811.12231",
+    measures=(Measure("shape_bias", "cue-conflict"), *measures_of_condition("cue-conflict")),
 )

@@ -1,6 +1,6 @@
 """ImageNet validation images, or the clean `val` split of any data set."""
 
-from robustbench_cls.core.suite import HEAD, Condition, Protocol, Suite
+from robustbench_cls.core.suite import HEAD, Condition, Protocol, Suite, measures_of_condition
 
 SUITE = Suite(
     name="imagenet",
@@ -13,4 +13,5 @@ SUITE = Suite(
     reference=None,
     protocol=Protocol(),
     source="https://arxiv.org/abs/1409.0575",
+    measures=measures_of_condition("clean"),
 )

@@ -4,7 +4,7 @@ No canonical number exists: ResNet-50 is published at 7.4, 20.5 and 37.1 % under
 Resize(256) and CenterCrop(224) of the stored image, all classes of the head competing, top-1.
 """
 
-from robustbench_cls.core.suite import HEAD, IMAGENET_224, Condition, Suite
+from robustbench_cls.core.suite import HEAD, IMAGENET_224, Condition, Measure, Suite, measures_of_condition
 
 SUITE = Suite(
     name="stylized-imagenet",
@@ -17,4 +17,9 @@ SUITE = Suite(
     reference=Condition("clean"),
     protocol=IMAGENET_224,
     source="https://arxiv.org/abs/1811.12231",
+    measures=(
+        Measure("top1_accuracy", "stylized"),
+        Measure("top1_accuracy", "clean"),
+        *measures_of_condition("stylized")[1:],
+    ),
 )

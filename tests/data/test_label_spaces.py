@@ -5,7 +5,7 @@ import pytest
 
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.suite import HEAD, LabelSpace
-from robustbench_cls.data.label_spaces import competing, imagenet_1k, imagenet_a, to_head
+from robustbench_cls.data.label_spaces import competing, imagenet_1k, imagenet_subset, to_head
 
 
 def test_imagenet_lists() -> None:
@@ -13,14 +13,14 @@ def test_imagenet_lists() -> None:
     assert len(set(names)) == 1000
     assert names[0] == "n01440764"
     assert list(names) == sorted(names)
-    space = imagenet_a()
+    space = imagenet_subset("imagenet-a", "imagenet_a_indices.txt")
     assert len(set(space.class_names)) == 200
     assert [names.index(n) for n in space.class_names][:5] == [6, 11, 13, 15, 17]
 
 
 def test_the_lists_need_no_timm_import() -> None:
     code = (
-        "from robustbench_cls.data.label_spaces import imagenet_a; imagenet_a()\n"
+        "from robustbench_cls.data.label_spaces import imagenet_a; imagenet_subset("imagenet-a", "imagenet_a_indices.txt")\n"
         "import sys; sys.exit('timm' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

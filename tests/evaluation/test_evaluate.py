@@ -15,7 +15,7 @@ from robustbench_cls import EvaluationOptions, evaluate, load_classifier
 from robustbench_cls.core.discovery import discover
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.suite import Condition, Suite
-from robustbench_cls.data.label_spaces import imagenet_1k, imagenet_a
+from robustbench_cls.data.label_spaces import imagenet_1k, imagenet_subset
 from robustbench_cls.evaluation import loop
 from robustbench_cls.evaluation.headline import run_scores
 from robustbench_cls.suites.imagenet_c import SUITE as IMAGENET_C
@@ -218,7 +218,7 @@ def seed_everything_key() -> None:
 def imagenet_like(tmp_path: Path, make_folder: Callable[..., Path]) -> Path:
     """Images in folders of six ImageNet classes, three of which are in ImageNet-A."""
     names = imagenet_1k()
-    space = imagenet_a().class_names
+    space = imagenet_subset("imagenet-a", "imagenet_a_indices.txt").class_names
     chosen = (*space[:3], *[n for n in names if n not in space][:3])
     make_folder(tmp_path / "data" / "val", classes=chosen, count=2)
     make_folder(tmp_path / "data" / "a", classes=space[:3], count=2)
@@ -228,7 +228,7 @@ def imagenet_like(tmp_path: Path, make_folder: Callable[..., Path]) -> Path:
 def test_imagenet_a_restricts_to_200_classes(imagenet_model: Path, imagenet_like: Path, tmp_path: Path) -> None:
     classifier = load_classifier("test_resnet", weights=imagenet_model, device="cpu")
     (run,) = evaluate(classifier, "imagenet-a", options(imagenet_like, tmp_path / "out"))
-    space = {imagenet_1k().index(n) for n in imagenet_a().class_names}
+    space = {imagenet_1k().index(n) for n in imagenet_subset("imagenet-a", "imagenet_a_indices.txt").class_names}
     natural, clean = run.read(Condition("natural")), run.read(Condition("clean"))
     assert set(natural["prediction"]) <= space
     assert set(clean["label"]) <= space

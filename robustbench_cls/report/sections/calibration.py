@@ -1,4 +1,4 @@
-"""Whether confidences can be believed: scores of calibration, and accuracy against confidence."""
+"""Calibration: whether confidences can be believed. Scores, and accuracy against confidence."""
 
 from collections.abc import Mapping, Sequence
 from math import ceil
@@ -11,21 +11,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from robustbench_cls.core.predictions import Predictions
+from robustbench_cls.core.sample import Sample
+from robustbench_cls.core.suite import Measure
 from robustbench_cls.metrics.ranking import BINS
 from robustbench_cls.metrics.scoring import all_metrics
-from robustbench_cls.report import figure, values
-from robustbench_cls.report.block import Measure, block
-from robustbench_cls.report.labels import Column, columns, models
+from robustbench_cls.report import figure
+from robustbench_cls.report.block import block
+from robustbench_cls.report.labels import Column, LabelledRun
 from robustbench_cls.report.section import ReportData, Section
 from robustbench_cls.report.sections.severity_curves import line_style, swatch
 from robustbench_cls.report.template import fill
-from robustbench_cls.report.values import ScoreTable
 
-SHOWN = ("nll", "ece", "rms_calibration_error", "aurra")
-"""Of a condition without severity."""
-
-WIDE = ("mean_nll", "mean_ece")
-"""Of a suite that corrupts."""
+THEMES = ("calibration", "selective_prediction")
+"""Themes of the metrics that this section shows, in place of the summary."""
 
 PANELS_IN_A_ROW = 4
 SIDE_IN, LEFT_IN, BOTTOM_IN, TOP_IN, RIGHT_IN = 2.5, 0.62, 0.5, 0.45, 0.2
@@ -47,28 +45,31 @@ Lines: TypeAlias = Mapping[str, Sequence[Point]]
 """By model, least confident first."""
 
 
-def measures(column: Column, table: ScoreTable) -> list[Measure]:
-    """What the table shows of a suite: means over corruptions, or its conditions without severity."""
-    known = all_metrics()
-    if column.corrupted:
-        complete = [m for m in WIDE if any(values.find(table, e, m, values.WHOLE_SUITE) for e in column.runs)]
-        return [Measure(known[name].title, known[name], values.WHOLE_SUITE) for name in complete]
-    plain = [c.name for c in column.conditions]
-    titles = {name: f"{name}: " if len(plain) > 1 else "" for name in plain}
-    return [Measure(titles[name] + known[metric].title, known[metric], name) for name in plain for metric in SHOWN]
+def shown(column: Column) -> list[Measure]:
+    """The measures of a suite that are about confidences."""
+    return [measure for measure in column.measures if all_metrics()[measure.metric].theme in THEMES]
 
 
-def diagrams(column: Column) -> dict[str, Lines]:
-    """By panel, accuracy against confidence of each model; of a suite that corrupts, clean images beside it."""
-    panels: dict[str, dict[str, list[Point]]] = {}
+def look(entry: LabelledRun, sample: Sample) -> dict[str, Sequence[Point]]:
+    """By panel, accuracy against confidence of one run; of a suite that corrupts, clean images beside it."""
+    whole = sample.predictions
+    if not whole.labelled:
+        return {}
+    corrupts = any(condition.graded for condition in whole.conditions)
+    found: dict[str, Sequence[Point]] = {}
+    for predictions in [whole, *([whole.reference] if whole.reference and corrupts else [])]:
+        if points := reliability(predictions):
+            names = [condition.name for condition in predictions.conditions]
+            found[names[0] if len(names) == 1 else "all conditions"] = points
+    return found
+
+
+def diagrams(column: Column, data: ReportData) -> dict[str, Lines]:
+    """By panel, the lines of all models."""
+    panels: dict[str, dict[str, Sequence[Point]]] = {}
     for entry in column.runs:
-        whole = entry.run.predictions()
-        shown = [whole, *([whole.reference] if whole.reference and column.corrupted else [])]
-        for predictions in shown:
-            if points := reliability(predictions):
-                names = [condition.name for condition in predictions.conditions]
-                title = names[0] if len(names) == 1 else "all conditions"
-                panels.setdefault(f"{column.label}: {title}", {})[entry.model] = points
+        for title, points in data.look(SECTION.name, entry).items():
+            panels.setdefault(f"{column.label}: {title}", {})[entry.model] = points
     return dict(panels)
 
 
@@ -117,11 +118,10 @@ def _panel(panel: Axes, title: str, lines: Lines, rows: Sequence[str]) -> None:
 
 def render(data: ReportData) -> str:
     """A table over all suites, and diagrams of each; empty where nothing is stored."""
-    rows = models(data.runs)
-    table = values.score_table(data.scores)
-    found = [block(column, measures(column, table), rows, table) for column in columns(data.runs)]
-    blocks = [own for own in found if any(cell.n for cells in own.rows.values() for cell in cells)]
-    panels = {title: lines for column in columns(data.runs) for title, lines in diagrams(column).items()}
+    rows = data.models
+    found = [block(column, shown(column), data) for column in data.columns]
+    blocks = [own for own in found if own.headings]
+    panels = {title: lines for column in data.columns for title, lines in diagrams(column, data).items()}
     picture, legend = Markup(), []
     if panels:
         with figure.style("calibration"):
@@ -132,4 +132,4 @@ def render(data: ReportData) -> str:
     return fill("calibration.html", **filled) if blocks or panels else ""
 
 
-SECTION = Section(name="calibration", title="Calibration", order=47, render=render)
+SECTION = Section(name="calibration", title="Calibration", order=47, render=render, look=look)

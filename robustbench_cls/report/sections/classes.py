@@ -1,11 +1,12 @@
-"""Where a model errs: the classes it knows least, and those it takes for one another."""
+"""Classes: those that a model knows least, and those that it takes for one another."""
 
 from dataclasses import dataclass
 
 from robustbench_cls.core.metric import shown_scale
+from robustbench_cls.core.sample import Sample
 from robustbench_cls.metrics.classes import most_confused, per_class_accuracy
 from robustbench_cls.report import values
-from robustbench_cls.report.labels import columns
+from robustbench_cls.report.labels import LabelledRun
 from robustbench_cls.report.section import ReportData, Section
 from robustbench_cls.report.template import fill
 from robustbench_cls.results.store import StoredRun
@@ -33,10 +34,10 @@ class PairRow:
     share: str
 
 
-def tables(run: StoredRun) -> tuple[list[ClassRow], list[PairRow]]:
+def look(entry: LabelledRun, sample: Sample) -> tuple[list[ClassRow], list[PairRow]]:
     """The least accurate classes and the most confused pairs of one run, over all its conditions."""
-    predictions = run.predictions()
-    if not predictions.conditions:
+    run, predictions = entry.run, sample.predictions
+    if not predictions.conditions or not predictions.labelled:
         return [], []
     lowest = per_class_accuracy(predictions).sort_values("accuracy", kind="stable").head(SHOWN)
     percent = shown_scale("fraction")
@@ -69,11 +70,11 @@ def render(data: ReportData) -> str:
     """Two tables for each run; empty where none is stored."""
     found = [
         (column, entry.model, *lists)
-        for column in columns(data.runs)
+        for column in data.columns
         for entry in column.runs
-        if (lists := tables(entry.run))[0]
+        if (lists := data.look(SECTION.name, entry))[0]
     ]
     return fill("classes.html", found=found) if found else ""
 
 
-SECTION = Section(name="classes", title="Classes", order=48, render=render)
+SECTION = Section(name="classes", title="Classes", order=48, render=render, look=look)

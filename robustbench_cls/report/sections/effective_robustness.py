@@ -7,9 +7,10 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from robustbench_cls.core.metric import Score
+from robustbench_cls.core.suite import WHOLE
 from robustbench_cls.metrics.effective_robustness import NAME
 from robustbench_cls.report import figure, values
-from robustbench_cls.report.labels import Column, columns
+from robustbench_cls.report.labels import Column
 from robustbench_cls.report.section import ReportData, Section
 from robustbench_cls.report.template import fill
 from robustbench_cls.report.values import ScoreTable
@@ -33,7 +34,7 @@ def points(column: Column, table: ScoreTable) -> list[Point]:
     """The models of a suite that have an effective robustness, best first."""
     found = []
     for entry in column.runs:
-        scores = values.find(table, entry, NAME, values.WHOLE_SUITE)
+        scores = values.find(table, entry, NAME, WHOLE)
         clean = values.find(table, entry, "top1_accuracy", column.reference.name) if column.reference else []
         for score in scores:
             found.append((score.value, _point(entry.model, score, clean[0], _shifted(entry.model, column, table))))
@@ -76,10 +77,9 @@ def draw(found: list[Point]) -> Figure:
 
 def render(data: ReportData) -> str:
     """A figure and a table for each suite with three models or more; empty where there is none."""
-    table = values.score_table(data.scores)
     drawn = []
-    for column in columns(data.runs):
-        if found := points(column, table):
+    for column in data.columns:
+        if found := points(column, data.table):
             with figure.style(f"effective_robustness {column.label}"):
                 drawn.append((column, found, Markup(figure.svg(draw(found)))))
     return fill("effective_robustness.html", drawn=drawn) if drawn else ""

@@ -6,7 +6,7 @@ from math import ceil, floor
 
 from robustbench_cls.report import values
 from robustbench_cls.report.figure import shade
-from robustbench_cls.report.labels import Column, LabelledRun, columns
+from robustbench_cls.report.labels import Column, LabelledRun
 from robustbench_cls.report.section import ReportData, Section
 from robustbench_cls.report.template import fill
 from robustbench_cls.report.values import ScoreTable
@@ -44,7 +44,7 @@ def errors(entry: LabelledRun, table: ScoreTable) -> dict[tuple[str, int], float
     return {
         (condition.name, condition.severity): 100.0 * score.value
         for condition in entry.run.conditions
-        if condition.severity
+        if condition.graded
         for score in values.find(table, entry, "error", condition.name, condition.severity)
     }
 
@@ -81,7 +81,6 @@ def _map(
 ) -> HeatMap:
     scale = DIVERGING if difference else SEQUENTIAL
     severities = sorted({condition.severity for condition in column.corrupted})
-    names = list(dict.fromkeys(condition.name for condition in column.corrupted))
 
     def cell(name: str, severity: int) -> HeatCell:
         if (name, severity) not in found:
@@ -92,7 +91,7 @@ def _map(
 
     groups = {
         group: {name: [cell(name, severity) for severity in severities] for name in members}
-        for group, members in values.by_group(names).items()
+        for group, members in column.groups.items()
     }
     return HeatMap(title, difference, severities, groups, *ends, stops=_stops(scale))
 
@@ -103,8 +102,7 @@ def _stops(scale: str, steps: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0)) -> 
 
 def render(data: ReportData) -> str:
     """The maps of each suite of corruptions; empty where none was measured."""
-    table = values.score_table(data.scores)
-    drawn = [(column, maps(column, table)) for column in columns(data.runs) if column.corrupted]
+    drawn = [(column, maps(column, data.table)) for column in data.columns if column.corrupted]
     drawn = [(column, found) for column, found in drawn if found]
     return (
         fill("heatmap.html", suites=drawn, differences=any(m.difference for _, found in drawn for m in found))

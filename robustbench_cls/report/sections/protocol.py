@@ -1,14 +1,16 @@
-"""How each number was measured: protocol, data, weights and versions."""
+"""Protocol: how each number was measured, with which data, weights and versions."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
+from robustbench_cls.core.origin import Origin
 from robustbench_cls.report import values
-from robustbench_cls.report.labels import LabelledRun, facts, label_runs, short, word
+from robustbench_cls.report.labels import LabelledRun, facts, short, word
 from robustbench_cls.report.section import ReportData, Section
 from robustbench_cls.report.template import fill
 from robustbench_cls.report.values import ScoreTable
+from robustbench_cls.results.store import StoredRun
 
 NAMED_ELSEWHERE = ("model", "suite")
 
@@ -36,7 +38,7 @@ class Table:
 
 
 def told(entry: LabelledRun, table: ScoreTable) -> dict[str, Told]:
-    """All that is known of a run: completeness, images, identity and provenance."""
+    """All that is known of a run: completeness, images, identity, the model's origin and the circumstances."""
     run = entry.run
     missing, total = len(run.missing()), len(run.all_conditions)
     measured = f"partial: {missing} of {total} missing" if missing else f"all {total}"
@@ -46,13 +48,42 @@ def told(entry: LabelledRun, table: ScoreTable) -> dict[str, Told]:
     for field, value in facts(run.identity).items():
         if field not in NAMED_ELSEWHERE:
             said[word(field)] = Told(short(field, value), str(value))
-    for title, text in flat(run.provenance):
-        said[f"{title}, as given" if title in said else title] = Told(text, text)
+    for title, text in flat({**_origin(run.origin), **_circumstances(run)}):
+        said[title] = Told(text, text)
     return said
 
 
+def _origin(origin: Origin) -> dict[str, object]:
+    """What is known of the model's making, by title."""
+    known = {
+        "architecture": origin.architecture,
+        "weights, as given": origin.weights,
+        "recipe": origin.recipe,
+        "recipe overlaps": origin.overlaps,
+        "settings": origin.settings,
+        "training seed": origin.seed,
+        "training data": origin.data,
+        "epoch": origin.epoch,
+        "compressed from": origin.base,
+        "training versions": origin.versions,
+    }
+    return {title: value for title, value in known.items() if value not in ("", None, ()) and value != {}}
+
+
+def _circumstances(run: StoredRun) -> dict[str, object]:
+    about = run.circumstances
+    return {
+        "folder of the images": about.data,
+        "suite title": run.suite.title,
+        "suite source": run.suite.source,
+        "notes": about.notes,
+        "device": about.device,
+        "versions": about.versions,
+    }
+
+
 def flat(given: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Nested provenance as lines of text."""
+    """Nested values as lines of text."""
     for name, value in given.items():
         title = f"{prefix}{str(name).replace('_', ' ')}"
         if isinstance(value, Mapping):
@@ -105,8 +136,7 @@ def _rest(runs: Runs, titles: Sequence[str]) -> Table:
 
 def render(data: ReportData) -> str:
     """What all runs share, then what suites and models have of their own; empty where there are no runs."""
-    table = values.score_table(data.scores)
-    runs = [(entry, told(entry, table)) for entry in label_runs(data.runs)]
+    runs = [(entry, told(entry, data.table)) for entry in data.entries]
     return fill("protocol.html", tables=tables(runs)) if runs else ""
 
 

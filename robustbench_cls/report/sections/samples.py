@@ -1,4 +1,4 @@
-"""What the models saw: sample images by corruption and severity."""
+"""Samples: one image as the models saw it, by corruption and severity."""
 
 import base64
 import io
@@ -10,8 +10,7 @@ from PIL import Image
 
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.suite import Condition
-from robustbench_cls.report import values
-from robustbench_cls.report.labels import columns, facts
+from robustbench_cls.report.labels import Column, facts
 from robustbench_cls.report.section import ReportData, Section
 from robustbench_cls.report.template import fill
 from robustbench_cls.results.store import StoredRun
@@ -20,7 +19,7 @@ LARGEST_SIDE = 128
 QUALITY = 85
 
 SEEN = ("data_fingerprint", "seed", "resize", "crop", "jpeg_quality", "images", "suite")
-"""What decides the pixels of a sample, so that the same ones are shown once."""
+"""Fields that decide the pixels of a sample; the same pixels are shown once."""
 
 
 @dataclass(frozen=True)
@@ -64,20 +63,20 @@ def pictures(run: StoredRun) -> dict[Condition, Picture]:
         path = run.sample_path(condition)
         if path.is_file():
             words = condition.name.replace("_", " ")
-            title = f"{words}, severity {condition.severity}" if condition.severity else words
+            title = f"{words}, severity {condition.severity}" if condition.graded else words
             found[condition] = Picture(title, embedded(path))
     return found
 
 
-def grid(label: str, found: Mapping[Condition, Picture]) -> Grid:
-    """The corrupted samples of a suite in the order of the literature."""
+def grid(column: Column, found: Mapping[Condition, Picture]) -> Grid:
+    """The corrupted samples of a suite in its order."""
     rows: dict[str, dict[int, Picture]] = {}
     for condition, picture in found.items():
-        if condition.severity:
+        if condition.graded:
             rows.setdefault(condition.name, {})[condition.severity] = picture
     severities = sorted({severity for pictures in rows.values() for severity in pictures})
-    groups = values.by_group(list(rows))
-    return Grid(label, severities, {group: {name: rows[name] for name in names} for group, names in groups.items()})
+    groups = {group: {n: rows[n] for n in names if n in rows} for group, names in column.groups.items()}
+    return Grid(column.label, severities, {group: own for group, own in groups.items() if own})
 
 
 def plain(found: Mapping[str, Mapping[Condition, Picture]]) -> list[Picture]:
@@ -85,7 +84,7 @@ def plain(found: Mapping[str, Mapping[Condition, Picture]]) -> list[Picture]:
     titles: dict[str, dict[str, list[str]]] = {}
     for label, pictures_of in found.items():
         for condition, picture in pictures_of.items():
-            if not condition.severity:
+            if not condition.graded:
                 titles.setdefault(picture.address, {}).setdefault(picture.title, []).append(label)
     return [
         Picture("; ".join(f"{title} ({', '.join(labels)})" for title, labels in by_title.items()), address)
@@ -93,11 +92,11 @@ def plain(found: Mapping[str, Mapping[Condition, Picture]]) -> list[Picture]:
     ]
 
 
-def once(runs: Sequence[StoredRun]) -> dict[str, StoredRun]:
+def once(columns: Sequence[Column]) -> dict[str, StoredRun]:
     """For each suite's label one run that has samples; nothing for pixels that another one shows."""
     chosen: dict[str, StoredRun] = {}
     seen: set[tuple[Hashable, ...]] = set()
-    for column in columns(runs):
+    for column in columns:
         for entry in column.runs:
             known = facts(entry.run.identity)
             pixels = tuple(known[field] for field in SEEN)
@@ -113,8 +112,8 @@ def once(runs: Sequence[StoredRun]) -> dict[str, StoredRun]:
 
 def render(data: ReportData) -> str:
     """The samples of each suite; empty where there are none."""
-    found = {label: pictures(run) for label, run in once(data.runs).items()}
-    grids = [made for label, shown in found.items() if (made := grid(label, shown)).groups]
+    found = {label: pictures(run) for label, run in once(data.columns).items()}
+    grids = [made for c in data.columns if c.label in found and (made := grid(c, found[c.label])).groups]
     return fill("samples.html", plain=plain(found), grids=grids) if found else ""
 
 

@@ -3,21 +3,17 @@
 import json
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from robustbench_cls.core.metric import Score, shown_scale
-from robustbench_cls.metrics.scoring import all_metrics
+from robustbench_cls.core.records import as_record
+from robustbench_cls.core.suite import Measure
 from robustbench_cls.report import values
-from robustbench_cls.report.labels import Column, LabelledRun, columns
+from robustbench_cls.report.labels import Column, LabelledRun
 from robustbench_cls.report.section import ReportData, Section
+from robustbench_cls.report.sections.summary import measures
 from robustbench_cls.report.template import fill
 from robustbench_cls.report.values import ScoreTable
-
-SHOWN = ("mce", "mean_corruption_error_unnormalised", "top1_accuracy")
-"""Of a whole suite, or of its conditions without severity."""
-
-SAME = ("architecture", "recipe", "settings", "training_data")
-"""What trainings share whose seeds are compared."""
 
 
 @dataclass(frozen=True)
@@ -44,35 +40,32 @@ def groups(column: Column) -> list[list[LabelledRun]]:
     """Complete runs of trainings that differ in their seed alone, where there are two or more."""
     found: dict[str, list[LabelledRun]] = {}
     for entry in column.runs:
-        told = entry.run.provenance
-        if told.get("recipe") and "training_seed" in told and not entry.run.missing():
-            found.setdefault(json.dumps([told.get(name) for name in SAME], sort_keys=True), []).append(entry)
-    return [own for own in found.values() if len({entry.run.provenance["training_seed"] for entry in own}) > 1]
+        origin = entry.run.origin
+        if origin.recipe and origin.seed is not None and not entry.run.missing():
+            alike = as_record(replace(origin, seed=None, weights="", epoch=None, versions={}))
+            found.setdefault(json.dumps(alike, sort_keys=True), []).append(entry)
+    return [own for own in found.values() if len({entry.run.origin.seed for entry in own}) > 1]
 
 
 def rows(column: Column, table: ScoreTable) -> list[Row]:
-    """Every metric shown of every group of a suite."""
-    plain = [condition.name for condition in column.conditions if not condition.severity]
-    places = [values.WHOLE_SUITE, *plain] + ([column.reference.name] if column.reference else [])
+    """The measures of the summary, of every group of a suite."""
     found = []
     for own in groups(column):
-        for metric in SHOWN:
-            for place in places:
-                scores = [score for entry in own for score in values.find(table, entry, metric, place)]
-                if len(scores) == len(own):
-                    found.append(_row(own, column, metric, place, scores))
+        for measure in measures(column):
+            scores = [s for entry in own for s in values.find(table, entry, measure.metric, measure.where)]
+            if len(scores) == len(own):
+                found.append(_row(own, column, measure, scores))
     return found
 
 
-def _row(own: Sequence[LabelledRun], column: Column, metric: str, place: str, scores: Sequence[Score]) -> Row:
-    told = own[0].run.provenance
+def _row(own: Sequence[LabelledRun], column: Column, measure: Measure, scores: Sequence[Score]) -> Row:
+    origin = own[0].run.origin
     shown = [score.value * shown_scale(score.unit) for score in scores]
     halves = [(score.high - score.low) / 2 * shown_scale(score.unit) for score in scores]
-    title = all_metrics()[metric].title
     return Row(
-        recipe=f"{told['architecture']}, {told['recipe']}",
+        recipe=f"{origin.architecture}, {origin.recipe}",
         suite=column.label,
-        metric=title if place == values.WHOLE_SUITE else f"{title}, {place}",
+        metric=column.title(measure),
         mean=values.number(statistics.mean(shown)),
         spread=values.number(statistics.stdev(shown)),
         ends=f"{values.number(min(shown))} to {values.number(max(shown))}",
@@ -84,8 +77,7 @@ def _row(own: Sequence[LabelledRun], column: Column, metric: str, place: str, sc
 
 def render(data: ReportData) -> str:
     """A table over the recipes with several seeds; empty where each has one."""
-    table = values.score_table(data.scores)
-    found = [row for column in columns(data.runs) for row in rows(column, table)]
+    found = [row for column in data.columns for row in rows(column, data.table)]
     return fill("seeds.html", rows=found) if found else ""
 
 

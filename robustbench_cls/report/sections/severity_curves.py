@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from robustbench_cls.core.corruption import SEVERITIES
 from robustbench_cls.report import figure, values
-from robustbench_cls.report.labels import Column, LabelledRun, columns, models
+from robustbench_cls.report.labels import Column, LabelledRun
 from robustbench_cls.report.section import ReportData, Section
 from robustbench_cls.report.template import fill
 from robustbench_cls.report.values import ScoreTable
@@ -24,7 +24,7 @@ LEFT_IN, TOP_IN, BOTTOM_IN = 0.62, 0.28, 0.5
 
 
 def curve(entry: LabelledRun, corruption: str, table: ScoreTable) -> dict[int, float]:
-    """Accuracy in percent by severity; severity 0 is the clean reference."""
+    """Accuracy in percent by severity; the clean reference stands at 0."""
     points = {c.severity: c.name for c in entry.run.conditions if c.name == corruption}
     if entry.run.reference:
         points[0] = entry.run.reference.name
@@ -49,10 +49,9 @@ def line_style(position: int) -> dict[str, Any]:
 
 def curves(column: Column, table: ScoreTable) -> Curves:
     """The curves of one suite, by corruption and model; one with no more than its clean point is left out."""
-    groups = values.by_group([condition.name for condition in column.corrupted])
     found = {
         name: {entry.model: points for entry in column.runs if max(points := curve(entry, name, table), default=0)}
-        for names in groups.values()
+        for names in column.groups.values()
         for name in names
     }
     return {name: lines for name, lines in found.items() if lines}
@@ -103,11 +102,10 @@ def swatch(position: int) -> str:
 
 def render(data: ReportData) -> str:
     """The panels of each suite of corruptions; empty where none was measured."""
-    rows = models(data.runs)
-    table = values.score_table(data.scores)
+    rows = data.models
     drawn = []
-    for column in columns(data.runs):
-        if not (found := curves(column, table)):
+    for column in data.columns:
+        if not (found := curves(column, data.table)):
             continue
         with figure.style(f"severity_curves {column.label}"):
             picture = Markup(figure.svg(draw(found, rows)))

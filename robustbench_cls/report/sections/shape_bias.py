@@ -10,11 +10,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from robustbench_cls.core.errors import NotApplicable
-from robustbench_cls.metrics.shape_bias import CATEGORIES, CONDITION, decision_counts, decisions_of
+from robustbench_cls.core.sample import Sample
+from robustbench_cls.core.suite import Measure
+from robustbench_cls.metrics.scoring import all_metrics
+from robustbench_cls.metrics.shape_bias import CATEGORIES, decision_counts, decisions_of
 from robustbench_cls.report import figure, values
-from robustbench_cls.report.labels import Column, columns
+from robustbench_cls.report.labels import LabelledRun
 from robustbench_cls.report.section import ReportData, Section
 from robustbench_cls.report.template import fill
+from robustbench_cls.results.store import StoredRun
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,16 +34,23 @@ LEFT_IN, TOP_IN, BOTTOM_IN = 0.8, 0.45, 0.45
 TITLE_CHARACTERS = 36
 
 
-def counts(column: Column) -> Counts:
-    """The decisions of each model that answered the suite's stimuli."""
-    found = {}
-    for entry in column.runs:
-        if not entry.run.missing():
-            try:
-                found[entry.model] = decision_counts(decisions_of(entry.run.predictions()))
-            except NotApplicable:  # the notes say why
-                continue
-    return found
+def measure(run: StoredRun) -> Measure | None:
+    """The suite's measure that this section draws: whether shape or texture decides."""
+    known = all_metrics()
+    asked = (m for m in run.suite.measures if m.metric in known and known[m.metric].theme == SECTION.name)
+    return next(asked, None)
+
+
+def look(entry: LabelledRun, sample: Sample) -> "pd.DataFrame | None":
+    """The decisions of a model that answered cue-conflict stimuli."""
+    asked, predictions = measure(entry.run), sample.predictions
+    names = [condition.name for condition in predictions.conditions]
+    if asked is None or asked.where not in names:
+        return None
+    try:
+        return decision_counts(decisions_of(predictions, names.index(asked.where)))
+    except NotApplicable:  # the notes say why
+        return None
 
 
 def draw(found: Counts, biases: Mapping[str, float]) -> Figure:
@@ -80,12 +91,13 @@ def _panel(panel: Axes, model: str, table: "pd.DataFrame", bias: float | None) -
 
 def render(data: ReportData) -> str:
     """Bars for each suite of cue-conflict stimuli; empty where there is none."""
-    table = values.score_table(data.scores)
     drawn = []
-    for column in columns(data.runs):
-        if [condition.name for condition in column.conditions] != [CONDITION] or not (found := counts(column)):
+    for column in data.columns:
+        found = {e.model: seen for e in column.runs if (seen := data.look(SECTION.name, e)) is not None}
+        asked = measure(column.runs[0].run)
+        if asked is None or not found:
             continue
-        scores = {e.model: score for e in column.runs for score in values.find(table, e, "shape_bias", CONDITION)}
+        scores = {e.model: s for e in column.runs for s in values.find(data.table, e, asked.metric, asked.where)}
         with figure.style(f"shape_bias {column.label}"):
             picture = figure.svg(draw(found, {model: score.value for model, score in scores.items()}))
         said = [(model, values.number(values.shown_value(s)), values.interval(s)) for model, s in scores.items()]
@@ -93,4 +105,4 @@ def render(data: ReportData) -> str:
     return fill("shape_bias.html", drawn=drawn, shape=SHAPE, texture=TEXTURE) if drawn else ""
 
 
-SECTION = Section(name="shape_bias", title="Shape or texture", order=46, render=render)
+SECTION = Section(name="shape_bias", title="Shape or texture", order=46, render=render, look=look)

@@ -1,4 +1,4 @@
-"""How steadily a model answers as a corruption grows."""
+"""Flips: how steadily a model answers as a corruption grows."""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,9 +8,10 @@ from robustbench_cls.core.errors import NotApplicable
 from robustbench_cls.core.metric import Metric
 from robustbench_cls.core.predictions import Predictions
 from robustbench_cls.core.sample import Sample
+from robustbench_cls.core.scopes import CORRUPTION
 
 
-def compute(sample: Sample) -> Float64Array:
+def flip_consistency(sample: Sample) -> Float64Array:
     """Share of images whose answer, right or wrong, stays the same from one severity to the next; mean over the steps.
 
     In the spirit of ImageNet-P's flip probability (section 4.2 of the source), over severities and not over frames.
@@ -34,12 +35,14 @@ def _same_as_milder(predictions: Predictions) -> npt.NDArray[np.bool_]:
     return same_CN
 
 
-METRIC = Metric(
+FLIPS = Metric(
     name="flip_consistency",
     title="Same answer at neighbouring severities",
-    scope="corruption",
+    scope=CORRUPTION,
     unit="fraction",
     higher_is_better=True,
     source="https://arxiv.org/abs/1903.12261",
-    compute=compute,
+    compute=flip_consistency,
+    phrase="share of answers that stay the same from one severity to the next",
+    needs_labels=False,
 )

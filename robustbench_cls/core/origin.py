@@ -1,0 +1,36 @@
+"""Where a model is from: its architecture, its weights and its training."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from robustbench_cls.core.recipe import Setting
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What is known of a model's making. It explains numbers and decides none; what is not known is empty.
+
+    Attributes:
+        architecture: timm's or torchvision's name, or the file of a program.
+        weights: the file, or the library that published them.
+        recipe: its name, where `robust train` made the weights.
+        overlaps: test corruptions that the recipe's augmentation contains.
+        settings: of recipe and regimen.
+        seed: of the training.
+        data: fingerprint of the training data.
+        epoch: epochs finished.
+        base: the model that this one is a compression of.
+        versions: of the libraries it was trained with.
+    """
+
+    architecture: str = ""
+    weights: str = ""
+    recipe: str = ""
+    overlaps: tuple[str, ...] = ()
+    settings: Mapping[str, Setting] = field(default_factory=lambda: MappingProxyType({}))
+    seed: int | None = None
+    data: str = ""
+    epoch: int | None = None
+    base: str = ""
+    versions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

@@ -1,0 +1,69 @@
+"""Whether a suite can be measured; a user's own may ask for what does not exist. No torch."""
+
+from collections import Counter
+
+from robustbench_cls.core.corruption import SEVERITIES
+from robustbench_cls.core.discovery import did_you_mean, pick, require_name
+from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.suite import WHOLE, Measure, Suite
+from robustbench_cls.corruptions.engine import all_corruptions, in_groups
+from robustbench_cls.metrics.scoring import all_metrics
+
+
+def check_suite(suite: Suite) -> None:
+    """Refuse a suite that can't be measured.
+
+    Raises:
+        UserError: it names the suite and what is wrong with it.
+    """
+    require_name(suite.name, "suite")
+    stems = Counter(condition.stem for condition in suite.conditions)
+    if not stems:
+        raise UserError(f"Suite '{suite.name}' has no conditions.")
+    for condition in suite.all_conditions:
+        require_name(condition.name, "condition")
+        if condition.severity not in (0, *SEVERITIES):
+            raise UserError(
+                f"Suite '{suite.name}': severity of {condition.name} must be 0..5, got {condition.severity}."
+            )
+        if condition.graded:
+            pick(condition.name, all_corruptions(), "corruption")
+    stems.update([suite.reference.stem] if suite.reference else [])
+    twice = [stem for stem, count in stems.items() if count > 1]
+    if twice:
+        raise UserError(f"Suite '{suite.name}' has the condition '{twice[0]}' twice; its reference counts as one.")
+    _check_places(suite)
+    for measure in suite.measures:
+        _check_measure(suite, measure)
+
+
+def _check_places(suite: Suite) -> None:
+    names = {condition.name for condition in suite.all_conditions}
+    groups = {condition.group for condition in in_groups(suite.conditions) if condition.group}
+    clash = sorted((names & groups) | ((names | groups) & {WHOLE}))
+    if clash:
+        raise UserError(
+            f"Suite '{suite.name}': '{clash[0]}' is the name of two places, a condition, a group or the whole suite "
+            f"('{WHOLE}'). Rename one."
+        )
+
+
+def _check_measure(suite: Suite, measure: Measure) -> None:
+    metric = all_metrics().get(measure.metric)
+    if metric is None:
+        raise UserError(
+            f"Suite '{suite.name}' measures '{measure.metric}', and there is no such metric. "
+            f"{did_you_mean(measure.metric, all_metrics())}".rstrip()
+        )
+    conditions = in_groups(suite.conditions)
+    places = dict.fromkeys([WHOLE, *(c.group for c in conditions if c.group), *(c.name for c in suite.all_conditions)])
+    if measure.where not in places:
+        raise UserError(
+            f"Suite '{suite.name}' measures {measure.metric} on '{measure.where}', which is no condition or group of "
+            f"it. {did_you_mean(measure.where, places)}".rstrip()
+        )
+    if suite.labels == "none" and metric.needs_labels:
+        raise UserError(
+            f"Suite '{suite.name}' has no labels, and {measure.metric} needs them. Measure mean_confidence or "
+            "flip_consistency, or a metric of your own with needs_labels=False."
+        )
