@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from robustbench_cls.core import discovery
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -16,6 +18,12 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("needs the folder of real data beside the checkout (../shared), which is not here")
     return SHARED
+
+
+@pytest.fixture(autouse=True)
+def no_files_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that a test names as code are found for as long as the process runs; here as long as the test does."""
+    monkeypatch.setattr(discovery, "_taken_in", {})
 
 
 @pytest.fixture(autouse=True)

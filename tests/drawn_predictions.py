@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from robustbench_cls.core.corruption import IMAGENET_C, SEVERITIES
+from robustbench_cls.core.corruption import GROUPS
 from robustbench_cls.core.predictions import Predictions
-from robustbench_cls.core.suite import Condition
+from robustbench_cls.core.suite import Condition, graded
 from robustbench_cls.metrics.shape_bias import CATEGORIES
 
-ALL_75 = tuple(Condition(name, severity) for name in IMAGENET_C for severity in SEVERITIES)
+ALL_75 = graded(GROUPS)
 CLEAN = Condition("clean")
 
 

@@ -36,9 +36,11 @@ def foreign_name(suite: Suite, data: Path | None) -> str:
     """The name of the data set in `data`, where it is not the suite's own; empty where it is."""
     if data is None:
         return ""
-    own_split = {suite.split, *SYNONYMS["val"]}
-    root = data.resolve().parent if data.name in own_split else data.resolve()
-    return "" if root.name in (suite.folder, DEFAULT_TRAIN.name) else root.name
+    folder = data.resolve()
+    own = {suite.folder, DEFAULT_TRAIN.name}
+    if folder.name not in own and folder.name in {suite.split, *SYNONYMS["val"]}:
+        folder = folder.parent
+    return "" if folder.name in own else folder.name
 
 
 def _is_tree_of(suite: Suite, path: Path) -> bool:

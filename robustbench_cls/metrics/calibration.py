@@ -26,11 +26,6 @@ def brier(sample: Sample) -> Float64Array:
     return sample.mean("brier")[:, 0]
 
 
-def mean_confidence(sample: Sample) -> Float64Array:
-    """Mean over images of the likeliest answer's probability. It needs no labels."""
-    return sample.mean("confidence")[:, 0]
-
-
 def ece(sample: Sample) -> Float64Array:
     """Expected calibration error: |confidence - accuracy| in 15 bins of equal width, weighted by their images.
 
@@ -96,18 +91,6 @@ BRIER = Metric(
     higher_is_better=False,
     source="https://doi.org/10.1175/1520-0493(1950)078%3C0001:VOFEIT%3E2.0.CO;2",
     compute=brier,
-)
-
-CONFIDENCE = Metric(
-    name="mean_confidence",
-    title="Mean confidence",
-    scope=CONDITION,
-    unit="fraction",
-    higher_is_better=False,
-    source="https://arxiv.org/abs/1610.02136",
-    compute=mean_confidence,
-    phrase="mean confidence",
-    needs_labels=False,
 )
 
 ECE = Metric(

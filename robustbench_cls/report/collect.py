@@ -73,8 +73,10 @@ def collect(paths: Sequence[Path], baseline: Path | None = None) -> ReportData:
 
 
 def _sample(entry: LabelledRun, entries: Sequence[LabelledRun], baseline: StoredRun | None) -> Sample:
-    """The run's results, with the baseline's and what the recipes of the models beside it contain."""
+    """The run's results, with another run's that is its baseline, and what the recipes beside it contain."""
     rivals = [other.overlaps for other in entries if other.suite == entry.suite]
+    if baseline is not None and baseline.identity == entry.run.identity:
+        baseline = None
     return Sample.of(
         entry.run.predictions(),
         baseline=baseline.predictions() if baseline else None,

@@ -1,11 +1,13 @@
+import importlib.util
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.suite import HEAD, LabelSpace
-from robustbench_cls.data.label_spaces import competing, imagenet_1k, imagenet_subset, to_head
+from robustbench_cls.data.label_spaces import answers_of, imagenet_1k, imagenet_subset, members_sha256, to_head
 
 
 def test_imagenet_lists() -> None:
@@ -20,17 +22,55 @@ def test_imagenet_lists() -> None:
 
 def test_the_lists_need_no_timm_import() -> None:
     code = (
-        "from robustbench_cls.data.label_spaces import imagenet_a; imagenet_subset("imagenet-a", "imagenet_a_indices.txt")\n"
+        "from robustbench_cls.data.label_spaces import imagenet_subset\n"
+        "imagenet_subset('imagenet-a', 'imagenet_a_indices.txt')\n"
         "import sys; sys.exit('timm' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
-def test_who_competes() -> None:
+def test_any_subset_that_timm_lists() -> None:
+    names = set(imagenet_1k())
+    folder = Path(str(importlib.util.find_spec("timm").origin)).parent / "data" / "_info"
+    for listed in ("imagenet_a_indices.txt", "imagenet_r_indices.txt", "mini_imagenet_indices.txt"):
+        space = imagenet_subset("mine", listed)
+        assert space.name == "mine" and set(space.class_names) < names
+        synsets = (folder / listed.replace("indices", "synsets")).read_text().split()
+        assert set(space.class_names) == set(synsets)
+
+
+@pytest.mark.parametrize(
+    ("listed", "why"),
+    [
+        ("imagenet_z_indices.txt", "has no list .* Its lists: .*imagenet_a_indices.txt"),
+        ("imagenet_synsets.txt", "has no list of class indices"),
+        ("imagenet22k_to_12k_indices.txt", "no list of classes of ImageNet-1k"),
+    ],
+)
+def test_lists_that_are_none(listed: str, why: str) -> None:
+    with pytest.raises(UserError, match=why):
+        imagenet_subset("mine", listed)
+
+
+def test_what_may_be_answered() -> None:
     head = ("a", "b", "c", "d")
-    assert competing(HEAD, head, ("a",)).tolist() == [0, 1, 2, 3]
-    assert competing(LabelSpace("x", ("d", "b")), head, ("a",)).tolist() == [1, 3]
-    assert competing(LabelSpace("x", ("other",)), head, ("c", "a")).tolist() == [0, 2]
+    assert answers_of(HEAD, head, ("a",), "s").whole
+    some = answers_of(LabelSpace("x", ("d", "b")), head, ("a",), "s")
+    assert (some.names, some.numbers.tolist(), some.numbered) == (("b", "d"), [1, 3], head)
+    assert answers_of(LabelSpace("x", ("other",)), head, ("c", "a"), "s").numbers.tolist() == [0, 2]
+    made = answers_of(LabelSpace("x", categories=(("late", ("d", "c")), ("early", ("a",)))), head, (), "s")
+    assert (made.numbers.tolist(), made.numbered, made.groups) == ([0, 1], ("late", "early"), ((3, 2), (0,)))
+    assert made.number_of_class().tolist() == [1, -1, 0, 0]
+    with pytest.raises(UserError, match=r"categories made of 2 classes of ImageNet; the model lacks 1 of them, z"):
+        answers_of(LabelSpace("x", categories=(("late", ("d", "z")),)), head, (), "s")
+
+
+def test_the_members_of_categories_are_in_a_digest() -> None:
+    def digest(*members: str) -> str:
+        return members_sha256(LabelSpace("x", categories=(("late", members), ("early", ("a",)))))
+
+    assert len({digest("d", "c"), digest("d"), digest("c", "d"), members_sha256(HEAD)}) == 4
+    assert members_sha256(HEAD) == members_sha256(LabelSpace("x", ("a",))) == ""
 
 
 def test_classes_are_matched_by_name() -> None:

@@ -14,10 +14,13 @@ from PIL import Image
 from robustbench_cls import EvaluationOptions, evaluate, load_classifier
 from robustbench_cls.core.discovery import discover
 from robustbench_cls.core.errors import UserError
-from robustbench_cls.core.suite import Condition, Suite
+from robustbench_cls.core.metric import Score
+from robustbench_cls.core.suite import Condition, Measure, Suite
 from robustbench_cls.data.label_spaces import imagenet_1k, imagenet_subset
 from robustbench_cls.evaluation import loop
-from robustbench_cls.evaluation.headline import run_scores
+from robustbench_cls.evaluation.suite_check import check_suite
+from robustbench_cls.metrics.scoring import score
+from robustbench_cls.results.store import StoredRun
 from robustbench_cls.suites.imagenet_c import SUITE as IMAGENET_C
 from robustbench_cls.training.images import seed_everything
 
@@ -25,6 +28,7 @@ FEW = Suite(
     **{
         **{f: getattr(IMAGENET_C, f) for f in IMAGENET_C.__dataclass_fields__},
         "conditions": tuple(Condition(n, s) for n in ("gaussian_noise", "contrast") for s in (1, 5)),
+        "measures": (),
     }
 )
 
@@ -32,6 +36,10 @@ FEW = Suite(
 def options(data: Path, out: Path, **changes: object) -> EvaluationOptions:
     usual = {"workers": 0, "progress": False, "batch_size": 5, "crops": None}
     return EvaluationOptions(data=data, out=out, **{**usual, **changes})
+
+
+def scores_of(run: StoredRun) -> list[Score]:
+    return score("m", run.suite.name, run.predictions(), run.suite.measures)[0]
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -45,6 +53,7 @@ def test_contract_of_every_suite(suite: Suite) -> None:
     assert len({c.stem for c in suite.conditions}) == len(suite.conditions)
     assert suite.reference is None or suite.reference.stem not in {c.stem for c in suite.conditions}
     assert suite.version >= 1
+    check_suite(suite)
 
 
 def test_all_four_suites_on_own_data(toy: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
@@ -63,7 +72,7 @@ def test_all_four_suites_on_own_data(toy: Path, toy_checkpoint: Path, tmp_path: 
     for run in runs:
         assert not run.missing()
         assert all(run.sample_path(c).exists() for c in run.all_conditions)
-        assert {s.metric for s in run_scores(run)[0]} >= {"top1_accuracy", "top5_accuracy", "error"}
+        assert {s.metric for s in scores_of(run)} >= {"top1_accuracy", "top5_accuracy", "error"}
 
 
 def test_own_data_is_measured_at_the_models_size(toy: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
@@ -236,7 +245,7 @@ def test_imagenet_a_restricts_to_200_classes(imagenet_model: Path, imagenet_like
     assert run.identity.label_space == "imagenet-a"
     assert run.identity.protocol.resize == 256
     assert run.identity.protocol.crop == 224
-    assert {s.metric for s in run_scores(run)[0] if s.condition == "natural"} >= {"top1_accuracy", "head_top1_accuracy"}
+    assert {s.metric for s in scores_of(run) if s.condition == "natural"} >= {"top1_accuracy", "head_top1_accuracy"}
 
 
 def test_imagenet_a_on_a_folder_of_more_classes_says_what_it_left_out(
@@ -245,8 +254,8 @@ def test_imagenet_a_on_a_folder_of_more_classes_says_what_it_left_out(
     classifier = load_classifier("test_resnet", weights=imagenet_model, device="cpu")
     (run,) = evaluate(classifier, "imagenet-a", options(imagenet_like / "val", tmp_path / "out"))
     assert len(run.read(Condition("natural"))) == 6
-    assert "3 of the 200 classes" in run.provenance["notes"][0]
-    assert "3 folders of other classes are left out" in run.provenance["notes"][0]
+    assert "3 of the 200 classes" in run.circumstances.notes[0]
+    assert "3 folders of other classes are left out" in run.circumstances.notes[0]
 
 
 def test_published_and_generated_are_two_protocols(
@@ -289,8 +298,14 @@ def test_conditions_of_a_changed_suite_are_noticed(toy: Path, toy_checkpoint: Pa
     ("changes", "message"),
     [
         ({"name": "../elsewhere"}, "suite's name is made of"),
-        ({"conditions": ()}, "must have conditions"),
-        ({"conditions": (Condition("fog", 1), Condition("fog", 1))}, "each only once"),
+        ({"conditions": ()}, "has no conditions"),
+        ({"conditions": (Condition("fog", 1), Condition("fog", 1))}, "the condition 'fog-1' twice"),
+        ({"conditions": (Condition("clean"),)}, "the condition 'clean' twice; its reference counts as one"),
+        ({"conditions": (Condition("all"),)}, "'all' is the name of two places"),
+        ({"conditions": (Condition("fog", 1, group="fog"),)}, "'fog' is the name of two places"),
+        ({"measures": (Measure("accuracy"),)}, "measures 'accuracy', and there is no such metric. Did you mean"),
+        ({"measures": (Measure("ce", "frog"),)}, "measures ce on 'frog', which is no condition or group of it"),
+        ({"measures": (Measure("ece", "clean"),), "labels": "none"}, "has no labels, and ece needs them"),
         ({"conditions": (Condition("fog", 9),)}, r"severity of fog must be 0\.\.5, got 9"),
         ({"conditions": (Condition("frog", 1),)}, "Unknown corruption 'frog'. Did you mean fog"),
     ],

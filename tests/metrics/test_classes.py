@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from robustbench_cls import shape_bias
-from robustbench_cls.core.errors import NotApplicable, NotAsked, UserError
+from robustbench_cls.core.errors import NotApplicable, UserError
 from robustbench_cls.core.predictions import Predictions
 from robustbench_cls.core.sample import Sample
 from robustbench_cls.core.suite import Condition
@@ -67,8 +67,9 @@ def test_a_texture_that_the_name_does_not_tell() -> None:
     predictions = as_predictions(pd.DataFrame([("cat", "dog", "cat")], columns=["shape", "texture", "decision"]))
     with pytest.raises(NotApplicable, match=r"found cat/photo\.png"):
         METRIC.compute(Sample.of(replace(predictions, image_ids=("cat/photo.png",)), 0))
-    with pytest.raises(NotAsked, match="cue-conflict stimuli"):
-        METRIC.compute(Sample.of(replace(predictions, conditions=(Condition("clean"),)), 0))
+    others = {**predictions.columns, "label": predictions.columns["label"] + 16}
+    with pytest.raises(NotApplicable, match="among the 16 categories"):
+        METRIC.compute(Sample.of(replace(predictions, columns=others), 0))
 
 
 def test_effective_robustness_is_the_distance_from_the_line() -> None:

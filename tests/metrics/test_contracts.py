@@ -1,6 +1,7 @@
-"""What every metric promises, over all that are discovered."""
+"""Promises of every metric, over all that are discovered."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,32 +12,31 @@ from robustbench_cls.core.errors import NotApplicable
 from robustbench_cls.core.metric import Metric, Score
 from robustbench_cls.core.predictions import Predictions
 from robustbench_cls.core.sample import Sample
-from robustbench_cls.core.suite import Condition
+from robustbench_cls.core.suite import Condition, Measure, Suite, graded
+from robustbench_cls.corruptions.engine import in_groups
 from robustbench_cls.metrics.alexnet import CLEAN_ERROR, ERRORS
 from robustbench_cls.metrics.interval import BOUNDS
-from robustbench_cls.metrics.scoring import all_metrics, score
+from robustbench_cls.metrics.scoring import all_metrics, score, shown
+from robustbench_cls.suites import cue_conflict, imagenet_c
 
 METRICS = all_metrics()
-FOG_1 = Condition("fog", 1)
 CONTAINED = frozenset({"fog", "snow"})
 
-OF_SCOPE = {
-    "condition": [FOG_1],
-    "shift": [FOG_1],
-    "corruption": [c for c in ALL_75 if c.name == "fog"],
-    "severity": [c for c in ALL_75 if c.severity == 1],
-    "group": [c for c in ALL_75 if c.name in ("snow", "frost", "fog", "brightness")],
-    "suite": list(ALL_75),
-}
+MEASURES = imagenet_c.SUITE.measures
 
 
 def sample_for(
     metric: Metric, predictions: Predictions, resamples: int = 50, baseline: Predictions | None = None
 ) -> Sample:
+    """The first place at which the metric has a value, the clean images apart."""
     if metric.name == "shape_bias":
         return Sample.of(stimuli(predictions), resamples)
     sample = Sample.of(predictions, resamples, baseline or drawn(0.5, seed=99), CONTAINED)
-    return sample.only(OF_SCOPE[metric.scope])
+    return next(place.sample for place in metric.scope.places(sample) if place.where != CLEAN.name)
+
+
+def scored(predictions: Predictions, **options: Any) -> tuple[list[Score], list[str]]:
+    return score("m", "imagenet-c", predictions, MEASURES, **options)
 
 
 def sure(predictions: Predictions, confidence: float) -> Predictions:
@@ -50,6 +50,8 @@ def test_perfect_beats_wrong_in_its_stated_direction(metric: Metric) -> None:
     if metric.name == "flip_consistency":
         jumping = (wrong.columns["prediction"] + np.arange(75)[:, None]).astype(np.int32)
         wrong = replace(wrong, columns={**wrong.columns, "prediction": jumping})
+    if metric.name == "mean_confidence":  # on images that have no right answer
+        right, wrong = sure(right, 0.1), sure(wrong, 0.9)
     perfect, worst = (metric.compute(sample_for(metric, p))[0] for p in (right, wrong))
     assert perfect > worst if metric.higher_is_better else perfect < worst
 
@@ -96,7 +98,7 @@ def test_a_draw_is_worth_its_images(metric: Metric) -> None:
     sample = sample_for(metric, whole, baseline=baseline)
     drawn_N = np.repeat(np.arange(60), sample.counts_NR[:, 7])
     expected = metric.compute(sample_for(metric, both(whole), 0, both(baseline)))[0]
-    tolerance = 0.01 if metric.name in ("aurra", "aurc") else 1e-6  # copies of an image count together
+    tolerance = 0.01 if metric.name == "aurra" else 1e-6  # copies of an image count together
     assert metric.compute(sample)[7] == pytest.approx(expected, rel=1e-5, abs=tolerance)
 
 
@@ -111,9 +113,10 @@ def value(scores: list[Score], name: str, condition: str = "all") -> float:
 
 
 def test_every_score_lies_in_its_interval_and_the_interval_in_its_bounds() -> None:
-    scores, _ = score("m", "imagenet-c", drawn(0.5), drawn(0.4, seed=1), CONTAINED)
-    of_stimuli, _ = score("m", "cue-conflict", stimuli(drawn(0.5)))
+    scores, _ = scored(drawn(0.5), baseline=drawn(0.4, seed=1), overlaps=CONTAINED)
+    of_stimuli, _ = score("m", "cue-conflict", stimuli(drawn(0.5)), cue_conflict.SUITE.measures)
     assert {s.metric for s in (*scores, *of_stimuli)} == set(METRICS)
+    assert "shape_bias" not in {s.metric for s in scores}  # only where a suite asks for it
     for s in scores:
         low, high = BOUNDS.get(s.unit, (-np.inf, np.inf))
         assert low <= s.low < s.high <= high
@@ -141,30 +144,31 @@ def test_alexnet_scores_100_in_ce_mce_and_relative_mce() -> None:
     assert found == pytest.approx(unnormalised, abs=1e-4)
 
 
-def test_a_model_scores_100_against_itself_and_its_interval_is_a_point() -> None:
-    scores, _ = score("m", "c", drawn(0.5), drawn(0.5))
+def test_a_model_that_answers_like_the_baseline_scores_100_but_may_differ_on_other_images() -> None:
+    scores, _ = scored(drawn(0.5), baseline=drawn(0.5))
     (found,) = [s for s in scores if s.metric == "mce_against_baseline"]
-    assert (found.value, found.low, found.high) == pytest.approx((100, 100, 100))
+    assert found.value == pytest.approx(100)
+    assert found.low < 99 and found.high > 101
 
 
 def test_a_baseline_without_errors_or_conditions_is_no_measure() -> None:
-    _, notes = score("m", "c", drawn(0.5), drawn(1.0))
+    _, notes = scored(drawn(0.5), baseline=drawn(1.0))
     assert any("makes next to no errors" in note for note in notes)
-    _, notes = score("m", "c", drawn(0.5), drawn(0.5, ALL_75[:5]))
+    _, notes = scored(drawn(0.5), baseline=drawn(0.5, ALL_75[:5]))
     assert any("lacks 70 of these conditions, shot_noise-1 among them" in note for note in notes)
 
 
 def test_other_classes_have_no_mce_and_the_note_says_why() -> None:
-    scores, notes = score("m", "imagenet-c", replace(drawn(0.5), imagenet=False))
+    scores, notes = scored(replace(drawn(0.5), imagenet=False))
     wide = {s.metric for s in scores if s.condition == "all" and s.severity == 0}
-    assert wide == {"mean_corruption_error_unnormalised", "mean_ece", "mean_nll", "worst_condition_error"}
+    assert "mean_corruption_error_unnormalised" in wide
+    assert not [name for name in wide if METRICS[name].baseline]
     assert sum("relative mCE are relative to AlexNet" in note for note in notes) == 1  # once for all of them
 
 
 def test_a_partial_run_has_no_mce_and_the_note_names_what_is_missing() -> None:
     whole = drawn(0.5, [c for c in ALL_75 if c.name != "snow"])
-    missing = tuple(f"snow-{s}" for s in SEVERITIES)
-    scores, notes = score("m", "imagenet-c", replace(whole, missing=missing))
+    scores, notes = scored(replace(whole, missing=tuple(Condition("snow", s) for s in SEVERITIES)))
     assert not [s for s in scores if s.condition in ("all", "weather")]
     assert any("partial, 5 conditions missing: snow-1" in note for note in notes)
     with pytest.raises(NotApplicable, match="missing: snow"):
@@ -176,23 +180,95 @@ def test_no_clean_images_no_relative_mce_and_no_drop() -> None:
     whole = replace(drawn(0.5), reference=None)
     with pytest.raises(NotApplicable, match="clean images"):
         METRICS["relative_mce"].compute(Sample.of(whole, 0))
-    scores, _ = score("m", "c", whole)
+    scores, _ = scored(whole)
     assert "accuracy_drop" not in {s.metric for s in scores}
 
 
 def test_extras_do_not_enter_the_unnormalised_mean() -> None:
-    extras = tuple(Condition(name, s) for name in EXTRA for s in SEVERITIES)
+    extras = in_groups([Condition(name, s) for name in EXTRA for s in SEVERITIES])
     correct_CN = np.random.default_rng(0).random((75, 200)) < 0.5
     wrong_CN = np.zeros((20, 200), bool)
     both = answered(np.concatenate([correct_CN, wrong_CN]), ALL_75 + extras)
     metric = METRICS["mean_corruption_error_unnormalised"]
-    alone = metric.compute(Sample.of(answered(correct_CN, ALL_75), 20))
-    assert metric.compute(Sample.of(both, 20)) == pytest.approx(alone)
+    alone, with_extras = (
+        metric.compute(place.sample)
+        for p in (answered(correct_CN, ALL_75), both)
+        for place in metric.scope.places(Sample.of(p, 20))
+    )
+    assert with_extras == pytest.approx(alone)
 
 
 def test_n_is_that_of_the_images() -> None:
     whole = drawn(0.5)
     other = answered(np.ones((1, 33), bool), [CLEAN])
-    scores, _ = score("m", "imagenet-c", replace(whole, reference=other))
+    scores, _ = scored(replace(whole, reference=other))
     assert {s.n for s in scores if s.condition == "clean"} == {33}
     assert {s.n for s in scores if s.condition != "clean"} == {200}
+
+
+def test_groups_and_means_are_those_that_the_suite_says() -> None:
+    own = (*graded({"mist": ("fog", "snow"), "dots": ("pixelate",)}), *graded({"aside": ("contrast",)}, counted=False))
+    right_CN = np.zeros((len(own), 40), bool)
+    right_CN[[c.name == "contrast" for c in own]] = True
+    right_CN[[c.name == "pixelate" for c in own], :20] = True
+    scores, notes = score("m", "own", answered(right_CN, own), [Measure("mean_corruption_error_unnormalised")])
+    assert {s.condition for s in scores if s.metric == "group_error"} == {"mist", "dots", "aside"}
+    assert value(scores, "group_error", "dots") == 0.5
+    assert value(scores, "mean_corruption_error_unnormalised") == pytest.approx((1 + 1 + 0.5) / 3)
+    assert not notes
+
+
+def test_held_out_are_the_counted_corruptions_that_no_recipe_contains() -> None:
+    own = graded({"a": ("fog", "snow"), "b": ("pixelate",)})
+    right_CN = np.array([[c.name == "snow"] * 40 for c in own])
+    measures = [Measure("held_out_error")]
+    scores, notes = score("m", "own", answered(right_CN, own), measures, overlaps=frozenset({"fog"}))
+    assert value(scores, "held_out_error") == 0.5 and not notes
+    scores, notes = score("m", "own", answered(right_CN, own), measures, overlaps=frozenset({"contrast"}))
+    assert "held_out_error" not in {s.metric for s in scores} and not notes
+    _, notes = score("m", "own", answered(right_CN, own), measures, overlaps=frozenset({"fog", "snow", "pixelate"}))
+    assert "Every corruption is in one of the recipes" in notes[0]
+
+
+def test_images_without_labels_have_only_numbers_that_need_none() -> None:
+    whole = drawn(0.5)
+    kept = ("prediction", "confidence", "head_prediction")
+    bare = replace(whole, reference=None, columns={name: whole.columns[name] for name in kept})
+    scores, notes = score("m", "own", bare, [Measure("mean_confidence", "fog")])
+    assert {s.metric for s in scores} == {name for name, metric in METRICS.items() if not metric.needs_labels}
+    assert scores and not notes
+
+
+def test_the_reasons_told_are_of_what_the_suite_is_about() -> None:
+    partly = drawn(0.5, [c for c in ALL_75 if c.name != "snow"])
+    _, told = score("m", "own", partly, [Measure("mean_corruption_error_unnormalised")])
+    assert told == []
+    _, told = score("m", "own", partly, [Measure("mce")])
+    assert len(told) == 1 and "missing: snow" in told[0]
+
+
+def test_the_numbers_shown_are_the_suites_in_its_order() -> None:
+    scores, _ = scored(drawn(0.5))
+    wanted = [Measure("top1_accuracy", "clean"), Measure("held_out_error"), Measure("mce"), Measure("ce", "fog")]
+    assert [(s.metric, s.condition) for s in shown(wanted, scores)] == [
+        ("top1_accuracy", "clean"),
+        ("mce", "all"),
+        ("ce", "fog"),
+    ]
+
+
+def test_a_suite_that_says_no_measures_gets_those_of_its_conditions() -> None:
+    whole = replace(imagenet_c.SUITE, measures=())
+    assert whole.measures[0] == Measure("mean_corruption_error_unnormalised")
+    plain = replace(whole, conditions=(Condition("natural"),), measures=())
+    assert plain.measures[0] == Measure("top1_accuracy", "natural")
+    without = replace(plain, measures=(), labels="none")
+    assert without.measures == (Measure("mean_confidence", "natural"),)
+    for suite in (whole, plain, without):
+        assert isinstance(suite, Suite) and {m.metric for m in suite.measures} <= set(METRICS)
+
+
+@pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
+def test_metrics_name_metrics_that_exist(metric: Metric) -> None:
+    assert {name for name in (metric.by_corruption, *metric.beside) if name} <= set(METRICS)
+    assert (metric.unit == "percent") == bool(metric.baseline)

@@ -1,23 +1,30 @@
 """Intervals hold what they promise, shown by simulation."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from drawn_predictions import ALL_75, CLEAN, answered, drawn
+from scipy.stats import binomtest
 
 from robustbench_cls.core.predictions import Predictions
 from robustbench_cls.core.sample import Sample, draws
 from robustbench_cls.core.suite import Condition
 from robustbench_cls.metrics.alexnet import ERRORS
-from robustbench_cls.metrics.interval import interval, spread, wilson
+from robustbench_cls.metrics.interval import Ends, interval, of_difference, spread, wilson, without_spread
 from robustbench_cls.metrics.scoring import all_metrics, score
+from robustbench_cls.suites import imagenet, imagenet_c
 
 METRICS = all_metrics()
 TRIALS = 1000
 IMAGES = 250
 RESAMPLES = 400
 FEW = ALL_75[:10]
+
+
+def of_a_share() -> Ends:
+    return 0.0, 1.0
 
 
 def images(rng: np.random.Generator, conditions: tuple[Condition, ...], harder: float = 0.0) -> Predictions:
@@ -47,7 +54,7 @@ def test_95_percent_intervals_of_errors_cover_the_truth_that_often(name: str) ->
 
     def trial(rng: np.random.Generator) -> tuple[float, float]:
         values_R = METRICS[name].compute(Sample.of(images(rng, conditions), RESAMPLES))
-        return interval(values_R, "fraction", IMAGES)
+        return interval(values_R, "fraction", IMAGES, of_a_share)
 
     assert 0.93 <= covered(float(true_errors(conditions).mean()), trial) <= 0.97
 
@@ -90,7 +97,7 @@ def test_intervals_of_what_ranks_images(name: str, least: float) -> None:
     truth = float(metric.compute(Sample.of(calibrated(np.random.default_rng(0), 1_000_000, 0.1), 0))[0])
 
     def trial(rng: np.random.Generator) -> tuple[float, float]:
-        return interval(metric.compute(Sample.of(calibrated(rng, 600, 0.1), RESAMPLES)), "fraction", 600)
+        return interval(metric.compute(Sample.of(calibrated(rng, 600, 0.1), RESAMPLES)), "fraction", 600, of_a_share)
 
     assert least <= covered(truth, trial) <= 0.97
 
@@ -108,7 +115,7 @@ def test_draws_are_of_whole_images_and_the_same_for_the_same_images() -> None:
 
 
 def test_the_interval_of_an_accuracy_is_the_binomial_one() -> None:
-    scores, _ = score("m", "imagenet", drawn(0.7, [CLEAN], images=2000))
+    scores, _ = score("m", "imagenet", drawn(0.7, [CLEAN], images=2000), imagenet.SUITE.measures)
     (accuracy,) = [s for s in scores if s.metric == "top1_accuracy" and s.n == 2000 and s.condition == "clean"][:1]
     width = 2 * 1.96 * (accuracy.value * (1 - accuracy.value) / 2000) ** 0.5
     assert accuracy.high - accuracy.low == pytest.approx(width, rel=0.08)
@@ -124,16 +131,50 @@ def test_fewer_images_wider_interval() -> None:
 
 def test_all_right_is_no_certainty() -> None:
     whole = answered(np.ones((1, 30), bool), [CLEAN])
-    scores, _ = score("m", "imagenet", whole)
+    scores, _ = score("m", "imagenet", whole, imagenet.SUITE.measures)
     accuracy = next(s for s in scores if s.metric == "top1_accuracy")
     assert (accuracy.value, accuracy.high) == (1.0, 1.0)
-    assert accuracy.low == pytest.approx(30 / (30 + 1.96**2), abs=1e-3)
+    assert accuracy.low == pytest.approx(binomtest(30, 30).proportion_ci(method="exact").low)
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_no_interval_has_zero_width_where_all_images_count_alike(right: bool) -> None:
+    clean, conditions = answered(np.full((1, 30), right), [CLEAN]), ALL_75
+    whole = sure(answered(np.full((len(conditions), 30), right), conditions))
+    whole = replace(whole, reference=sure(clean))
+    baseline = replace(drawn(0.5, images=30), image_ids=whole.image_ids)
+    scores, _ = score("m", "imagenet-c", whole, imagenet_c.SUITE.measures, baseline=baseline)
+    assert {s.unit for s in scores} == {"fraction", "difference", "percent", "nats", "number"}
+    for s in scores:
+        assert s.low < s.high and s.low <= s.value <= s.high, s
+    share = binomtest(0, 30).proportion_ci(method="exact").high
+    mce = next(s for s in scores if s.metric == "mce")
+    most = 100 * 5 * np.mean([1 / sum(ERRORS[c.name]) for c in conditions])
+    if right:
+        assert (mce.low, mce.high) == pytest.approx((0, share * most))
+    else:
+        assert (mce.low, mce.high) == pytest.approx((most * (1 - share), most))
+
+
+def sure(predictions: Predictions) -> Predictions:
+    """All answers alike in every respect: as many images, and nothing to tell them apart by."""
+    right = bool(predictions.columns["correct"][0, 0])
+    alike = {"confidence": 1.0, "nll": 0.0 if right else 5.0, "brier": 0.0 if right else 2.0}
+    columns = {n: np.full_like(v, alike[n]) if n in alike else v for n, v in predictions.columns.items()}
+    columns["prediction"] = columns["label"] if right else columns["label"] + 1
+    return replace(predictions, columns=columns)
+
+
+def test_the_exact_bound_is_that_of_clopper_and_pearson() -> None:
+    for images in (1, 20, 3000):
+        known = binomtest(0, images).proportion_ci(method="exact")
+        assert without_spread(0.0, images, (0.0, 1.0)) == pytest.approx((known.low, known.high))
+        half = of_difference(np.zeros(9), images, lambda: (0.0, 1.0))
+        assert half == pytest.approx((-known.high, known.high))
 
 
 @pytest.mark.parametrize(("right", "count", "low", "high"), [(8, 10, 0.4901625, 0.9433178), (0, 20, 0.0, 0.1611252)])
 def test_wilson_against_scipy(right: int, count: int, low: float, high: float) -> None:
-    from scipy.stats import binomtest
-
     known = binomtest(right, count).proportion_ci(method="wilson")
     assert wilson(right / count, count) == pytest.approx((known.low, known.high), abs=1e-9)
     assert wilson(right / count, count) == pytest.approx((low, high), abs=1e-6)
@@ -141,9 +182,9 @@ def test_wilson_against_scipy(right: int, count: int, low: float, high: float) -
 
 def test_the_bias_of_a_number_moves_its_interval_down() -> None:
     values_R = np.concatenate([[0.10], np.linspace(0.06, 0.16, 1001)])  # the resamples read 0.01 too high
-    low, high = interval(values_R, "fraction", 100)
+    low, high = interval(values_R, "fraction", 100, of_a_share)
     assert (low, high) == pytest.approx((0.0625 - 0.02, 0.1575 - 0.02))
-    assert interval(values_R - 0.1, "fraction", 100)[0] == 0.0
-    assert interval(values_R - 0.1, "difference", 100)[0] < 0
+    assert interval(values_R - 0.1, "fraction", 100, of_a_share)[0] == 0.0
+    assert interval(values_R - 0.1, "difference", 100, of_a_share)[0] < 0
     higher_R = np.concatenate([[0.10], np.linspace(0.15, 0.19, 1001)])
-    assert interval(higher_R, "fraction", 100)[1] == 0.10  # never below the number
+    assert interval(higher_R, "fraction", 100, of_a_share)[1] == 0.10  # never below the number

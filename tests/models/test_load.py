@@ -158,30 +158,30 @@ def test_own_checkpoint_describes_itself(toy_checkpoint: Path) -> None:
     assert classifier.class_names == ("cat", "dog", "owl")
     assert classifier.preprocessing.input_size == classifier.preprocessing.resize == 32
     assert not classifier.imagenet
-    assert classifier.provenance["recipe"] == "baseline"
-    assert set(classifier.provenance["training_versions"]) >= {"torch", "timm"}
+    assert (classifier.origin.architecture, classifier.origin.recipe) == ("test_resnet", "baseline")
+    assert set(classifier.origin.versions) >= {"torch", "timm"}
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
+    ("field", "value", "why"),
     [
-        ("class_names", ["a", "a"]),
-        ("class_names", []),
-        ("class_names", 7),
-        ("architecture", 3),
-        ("preprocessing", {"input_size": 10**9}),
-        ("surprise", 1),
-        ("name", "../../elsewhere"),
-        ("name", ""),
-        ("settings", [1]),
-        ("versions", 3),
+        ("class_names", ["a", "a"], "is damaged .class_names repeat"),
+        ("class_names", [], "is damaged .0 class names"),
+        ("class_names", 7, "Expected `array`, got `int` - at `\\$.class_names`"),
+        ("architecture", 3, "Expected `str`, got `int` - at `\\$.architecture`"),
+        ("preprocessing", {"input_size": 10**9}, "missing required field `resize`"),
+        ("surprise", 1, "has the field 'surprise', which this version .* does not know.*pip install --upgrade"),
+        ("name", "../../elsewhere", "is damaged .A model's name is made of"),
+        ("name", "", "is damaged .A model's name is made of"),
+        ("settings", [1], "Expected `object`, got `array`"),
+        ("versions", 3, "Expected `object`, got `int`"),
     ],
 )
-def test_a_damaged_description(field: str, value: object, toy_checkpoint: Path, tmp_path: Path) -> None:
+def test_a_damaged_description(field: str, value: object, why: str, toy_checkpoint: Path, tmp_path: Path) -> None:
     content = torch.load(toy_checkpoint, weights_only=True)
     content["about"][field] = value
     torch.save(content, tmp_path / "bad.pt")
-    with pytest.raises(UserError, match="description is damaged"):
+    with pytest.raises(UserError, match=f"bad.pt.* {why}"):
         read_checkpoint(tmp_path / "bad.pt")
 
 

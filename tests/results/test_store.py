@@ -10,16 +10,18 @@ from identities import IDENTITY
 
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.predictions import COLUMNS
-from robustbench_cls.core.suite import Condition
-from robustbench_cls.data.label_spaces import imagenet_1k
+from robustbench_cls.core.suite import HEAD, Condition
+from robustbench_cls.data.label_spaces import answers_of, imagenet_1k
 from robustbench_cls.evaluation.loop import columns
 from robustbench_cls.results.store import StoredRun, as_table, find_runs, open_run, read_run
+from robustbench_cls.suites import imagenet_c
 
 FOG, CLEAN = Condition("fog", 3), Condition("clean")
+SUITE = replace(imagenet_c.SUITE, conditions=(FOG,))
 
 
 def stored(folder: Path, **identity: object) -> StoredRun:
-    return StoredRun(folder, replace(IDENTITY, **identity), (FOG,), CLEAN, True, {"notes": []})
+    return StoredRun(folder, replace(IDENTITY, **identity), SUITE, imagenet=True)
 
 
 def frame(n: int = 3) -> pd.DataFrame:
@@ -117,10 +119,10 @@ def test_imagenet_c_of_one_model_takes_at_most_150_mb(tmp_path: Path) -> None:
     )
     logits_NC = torch.from_numpy(rng.standard_normal((50_000, 1000), dtype=np.float32)) * 2
     logits_NC[np.arange(50_000), labels_N] += 8
-    answers = columns(logits_NC, torch.from_numpy(labels_N), ids, np.arange(1000))
-    assert 0.3 < answers["correct"].mean() < 0.95
+    results = columns(logits_NC, torch.from_numpy(labels_N), ids, answers_of(HEAD, names, (), ""))
+    assert 0.3 < results["correct"].mean() < 0.95
     run = stored(tmp_path / "r")
-    run.write(FOG, as_table(answers))
+    run.write(FOG, as_table(results))
     assert run.path(FOG).stat().st_size * 76 <= 150_000_000
 
 

@@ -1,0 +1,24 @@
+"""Confidence: how sure a model is, right or wrong."""
+
+from robustbench_cls.core.arrays import Float64Array
+from robustbench_cls.core.metric import Metric
+from robustbench_cls.core.sample import Sample
+from robustbench_cls.core.scopes import CONDITION
+
+
+def mean_confidence(sample: Sample) -> Float64Array:
+    """Mean over images of the likeliest answer's probability. It needs no labels."""
+    return sample.mean("confidence")[:, 0]
+
+
+CONFIDENCE = Metric(
+    name="mean_confidence",
+    title="Mean confidence",
+    scope=CONDITION,
+    unit="fraction",
+    higher_is_better=False,
+    source="https://arxiv.org/abs/1610.02136",
+    compute=mean_confidence,
+    phrase="mean confidence",
+    needs_labels=False,
+)
