@@ -12,6 +12,7 @@ import pytest
 import robustbench_cls
 from robustbench_cls.core.run import RunIdentity
 from robustbench_cls.core.suite import Protocol
+from robustbench_cls.metrics.scoring import all_metrics
 
 PACKAGE = Path(robustbench_cls.__file__).parent
 
@@ -23,7 +24,7 @@ MAY_IMPORT = {
     "metrics": {"core"},
     "suites": {"core", "data"},
     "recipes": {"core"},
-    "results": {"core", "suites"},
+    "results": {"core", "corruptions", "suites"},
     "builders": {"core", "corruptions", "data"},
     "evaluation": {"core", "corruptions", "data", "models", "metrics", "results", "suites"},
     "training": {"core", "data", "models", "recipes"},
@@ -33,7 +34,7 @@ MAY_IMPORT = {
 """What stands below each layer, besides itself; `cli` and the demo may import everything."""
 
 TORCH = {"data", "models", "training", "evaluation", "builders", "bench", "demo.py"}
-NO_TORCH_MODULES = {"evaluation/headline.py", "data/label_spaces.py", "data/locate.py"}
+NO_TORCH_MODULES = {"evaluation/suite_check.py", "data/label_spaces.py", "data/locate.py"}
 
 
 def imported(path: Path) -> set[str]:
@@ -56,6 +57,32 @@ def test_imports_point_down(layer: str) -> None:
             inner = name.removeprefix("robustbench_cls.")
             allowed = MAY_IMPORT[layer] | {layer}
             assert any(inner == a or inner.startswith(f"{a}.") for a in allowed), f"{path} imports {name}"
+
+
+TELLS_BY_NAME = {"suites", "corruptions", "bench", "core/corruption.py", "metrics/alexnet.py", "selfcheck.py"}
+"""Where ImageNet-C's corruptions may be listed: everywhere else a suite's conditions say what they are."""
+
+
+def test_no_room_tells_by_a_list_what_a_condition_is() -> None:
+    lists = {"IMAGENET_C", "EXTRA", "GROUPS"}
+    for path in PACKAGE.rglob("*.py"):
+        relative = path.relative_to(PACKAGE)
+        if relative.parts[0] in TELLS_BY_NAME or relative.as_posix() in TELLS_BY_NAME:
+            continue
+        used = {node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)}
+        assert not used & lists, f"{relative} lists corruptions: ask the suite's conditions"
+
+
+@pytest.mark.parametrize("layer", ["report", "cli", "results", "evaluation"])
+def test_no_room_lists_metrics(layer: str) -> None:
+    """Two metrics in one tuple, list, set or dictionary are a list of metrics; suites say what they measure."""
+    names = set(all_metrics())
+    for path in (PACKAGE / layer).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            elements = node.keys if isinstance(node, ast.Dict) else getattr(node, "elts", [])
+            named = {e.value for e in elements if isinstance(e, ast.Constant) and e.value in names}
+            columns = named <= {"nll", "brier", "error"}  # also names of columns of results
+            assert len(named) < 2 or columns, f"{path}:{node.lineno} lists metrics {named}"
 
 
 def test_every_folder_is_a_layer() -> None:
