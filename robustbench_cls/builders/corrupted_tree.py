@@ -21,7 +21,7 @@ from robustbench_cls.core.run import names_sha256
 from robustbench_cls.core.suite import IMAGENET_224, Protocol
 from robustbench_cls.corruptions.engine import corrupt_image, engine_version
 from robustbench_cls.corruptions.jpeg import QUALITY, jpeg_file
-from robustbench_cls.data.batches import MOST_WORKERS, one_opencv_thread, usable_cores
+from robustbench_cls.data.batches import MOST_WORKERS, usable_cores
 from robustbench_cls.data.crops import crop_of
 from robustbench_cls.data.locate import TREE_MANIFEST, open_split_or_folder
 from robustbench_cls.data.source import ImageSource
@@ -92,7 +92,7 @@ def write_corrupted_tree(
         advance(len(missing[index]))
         return None
 
-    with one_opencv_thread(), ThreadPoolExecutor(min(jobs or usable_cores(), MOST_WORKERS)) as pool:
+    with ThreadPoolExecutor(min(jobs or usable_cores(), MOST_WORKERS)) as pool:
         try:
             unusable = [error for error in pool.map(make, range(len(names))) if error]
         except BaseException:
@@ -128,7 +128,7 @@ def _write(
     for corruption, severity, path in files:
         corrupted = corrupt_image(image_HW3, corruption, severity, source.ids[index], options.seed, options.variant)
         with atomic(path) as temporary:
-            temporary.write_bytes(jpeg_file(corrupted).tobytes())
+            temporary.write_bytes(jpeg_file(corrupted))
 
 
 def _file_names(source: ImageSource) -> list[str]:

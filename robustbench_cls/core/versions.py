@@ -11,7 +11,6 @@ LIBRARIES = (
     "numpy",
     "numba",
     "pillow",
-    "opencv-python",
     "simplejpeg",
     "imagecorruptions-imaug",
     "robustbench-cls",

@@ -28,7 +28,6 @@ from robustbench_cls.core.corruption import Corruption
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.kernel import kernel
 from robustbench_cls.core.keys import Key
-from robustbench_cls.corruptions.opencv import opencv
 from robustbench_cls.corruptions.streams import integer
 
 IMAGE = (1.0, 0.8, 0.7, 0.65, 0.6)
@@ -106,19 +105,21 @@ def _frosted(image_HW3: UInt8Image, severity: int, photo: int, size: Size, top: 
 
 @cache
 def _photo(number: int) -> UInt8Image:
-    """RGB, read once."""
+    """The photo of this number, RGB, read once."""
+    from PIL import Image
+
     path = _folder() / PHOTOS[number]
-    photo_bgr = opencv().imread(str(path)) if path.is_file() else None
-    if photo_bgr is None:
+    try:
+        return np.array(Image.open(path).convert("RGB"))
+    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for a damaged file
         raise UserError(
-            f"frost needs the photo {path}, which is missing or damaged.\n"
+            f"frost needs the photo {path}, which is missing or damaged ({error}).\n"
             "Install the package again: pip install --force-reinstall --no-deps imagecorruptions-imaug"
-        )
-    return np.ascontiguousarray(photo_bgr[..., ::-1])
+        ) from error
 
 
 def _folder() -> Path:
-    """Where the package keeps its photos; importing it would take a second."""
+    """Where the package keeps its photos. It is not imported: that takes a second, and needs OpenCV."""
     spec = find_spec("imagecorruptions")
     if spec is None or not spec.submodule_search_locations:
         raise UserError(

@@ -4,7 +4,6 @@ Why threads and not processes: decoding, cutting and corrupting release Python's
 processes, and a batch is ready in memory that the GPU can read.
 """
 
-import contextlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -95,27 +94,6 @@ def loading_workers(asked: int | None) -> int:
     return asked
 
 
-@contextlib.contextmanager
-def one_opencv_thread() -> Iterator[None]:
-    """OpenCV without threads of its own while the block runs.
-
-    Loading threads have a core each, where more threads would only be in the way; and a process forked while
-    OpenCV's threads are alive waits for them without end. Where OpenCV can't be loaded nothing is done: the
-    corruption that needs it says so, with the cure.
-    """
-    try:
-        import cv2
-    except ImportError:
-        yield
-        return
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)
-
-
 def batches(plan: Sequence[Rows], workers: int) -> Iterator[tuple[Rows, torch.Tensor]]:
     """The images of each batch, in order: (rows, images_BHW3); made ahead by `workers` threads, or on demand if 0.
 
@@ -127,16 +105,15 @@ def batches(plan: Sequence[Rows], workers: int) -> Iterator[tuple[Rows, torch.Te
         return
     waiting: deque[tuple[Rows, Future[torch.Tensor]]] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="images")
-    with one_opencv_thread():
-        try:
-            for rows in plan:
-                waiting.append((rows, pool.submit(images_of, rows)))
-                if len(waiting) > workers + AHEAD:
-                    yield _first(waiting)
-            while waiting:
+    try:
+        for rows in plan:
+            waiting.append((rows, pool.submit(images_of, rows)))
+            if len(waiting) > workers + AHEAD:
                 yield _first(waiting)
-        finally:
-            pool.shutdown(cancel_futures=True)
+        while waiting:
+            yield _first(waiting)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _first(waiting: "deque[tuple[Rows, Future[torch.Tensor]]]") -> tuple[Rows, torch.Tensor]:
