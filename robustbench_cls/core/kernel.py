@@ -4,14 +4,16 @@ numba would write the machine code beside the source files. In an installed pack
 removes the package, and Python would take what is left for the package. So the cache lies in the user's cache folder,
 or in `NUMBA_CACHE_DIR` where that is set. Where the folder can't be written, kernels are compiled in every process.
 
-Kernels release Python's lock, keep the order of floating-point operations (no `fastmath`, and LLVM contracts no
-product and sum on its own), so that x86-64 and Arm compute the same bytes, and do not check array bounds.
+Kernels release Python's lock, so threads run them side by side. They do not check array bounds. They keep the order
+of floating-point operations, so that x86-64 and Arm compute the same bytes: there is no `fastmath`, and LLVM joins no
+product and sum into one operation on its own.
 
-A kernel calls only kernels of its own file: the cache is renewed when that file changes and knows no other. Files
-work together through arrays instead, which measured faster than one fused loop too: LLVM turns small loops into
-vector code, and a photo fits into the second-level cache.
+A kernel calls only kernels of its own file, because numba renews a cached kernel when that file changes and looks at
+no other file. Files hand arrays to one another instead. That measured faster than one fused loop, too: LLVM turns
+small loops into vector code, and a photo fits into the second-level cache.
 
-Compiling on the first call, rather than on import, keeps numba (a third of a second) out of `robust list`.
+Kernels are compiled on the first call and not on import, so that `robust list` need not load numba, which takes a
+third of a second.
 """
 
 from collections.abc import Callable
@@ -33,7 +35,7 @@ _CHOOSING_FOLDER = Lock()
 """Held while numba's setting, which belongs to the whole process, names our folder."""
 
 MOST_TRIES = 20
-"""More than a kernel and the kernels it calls, each of which may fail to be cached once."""
+"""Calls until a kernel runs on a full disk. It and each kernel that it calls may fail once, when it is cached."""
 
 
 class Kernel(Generic[P, R]):
@@ -44,18 +46,18 @@ class Kernel(Generic[P, R]):
         self._compiled: Callable[P, R] | None = None
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """What the function does."""
+        """Run the function, compiled."""
         compiled = self._compiled or self.compiled()
         try:
             return compiled(*args, **kwargs)
-        except OSError:  # of the cache, on a full disk; the machine code is there, and a second call runs it
+        except OSError:  # the cache met a full disk; the machine code exists, and a second call runs it
             for _ in range(MOST_TRIES):
                 with suppress(OSError):
                     return compiled(*args, **kwargs)
         return compiled(*args, **kwargs)
 
     def compiled(self) -> Callable[P, R]:
-        """What numba makes of the function; machine code for each kind of arguments follows at its first call."""
+        """The function as numba wraps it. Each kind of arguments gets its machine code at the first call with them."""
         if self._compiled is None:
             self._compiled = _compile(self.function)
         return self._compiled
