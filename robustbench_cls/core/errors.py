@@ -15,7 +15,7 @@ class NotApplicable(UserError):  # noqa: N818 - it reads as what it says
 
 
 class NotAsked(NotApplicable):
-    """A metric that needs other images, or an option such as a baseline, that the user did not name. No note says so."""
+    """A metric that needs images or an option (such as a baseline) that the user did not name. No note says so."""
 
 
 def first_line(error: BaseException) -> str:
