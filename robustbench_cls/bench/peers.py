@@ -1,4 +1,4 @@
-"""The corruptions of ImageNet-C as other packages offer them, with the same parameters where they can be set."""
+"""The corruptions of ImageNet-C in other packages, with the same parameters where these can be set."""
 
 import importlib.util
 from collections.abc import Callable
@@ -21,12 +21,12 @@ REFERENCE = "imagecorruptions"
 
 
 def installed_peers() -> list[str]:
-    """The peers that can be measured here, the reference first."""
+    """Names of the packages that are installed and can be measured, the reference first."""
     return [name for name in (REFERENCE, *_PEERS) if importlib.util.find_spec(name) is not None]
 
 
 def peer(package: str, name: str, severity: int) -> Run | None:
-    """The corruption in that package, one image a call and one thread, or None where it has none like it."""
+    """A function that corrupts one image by that package, or None where the package has no such corruption."""
     if package == REFERENCE:
         return _imagecorruptions(name, severity)
     make = _PEERS[package]().get(name)
