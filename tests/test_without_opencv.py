@@ -55,9 +55,11 @@ def test_the_demo(tmp_path: Path) -> None:
     assert Path(run.stdout.strip()).is_file()
 
 
-def test_the_benchmark_of_corruptions_says_what_it_lacks(tmp_path: Path) -> None:
-    command = "-m robustbench_cls.cli.main bench corruptions --photos 1 --size 32 --corruptions contrast"
-    run = without_opencv(tmp_path, *command.split())
+@pytest.mark.parametrize(
+    "command", ["bench corruptions --photos 1 --size 32", "bench eval --model test_resnet --backend torch --against"]
+)
+def test_benchmarks_against_imagecorruptions_say_what_they_lack(tmp_path: Path, command: str) -> None:
+    run = without_opencv(tmp_path, "-m", "robustbench_cls.cli.main", *command.split())
     assert run.returncode == 2 and "Traceback" not in run.stderr
     assert "libGL.so.1" in run.stderr and "libgl1" in run.stderr
 

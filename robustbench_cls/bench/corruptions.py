@@ -23,10 +23,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from robustbench_cls.bench.peers import REFERENCE, Run, installed_peers, peer
+from robustbench_cls.bench.peers import REFERENCE, Run, installed_peers, load_reference, peer
 from robustbench_cls.core.arrays import UInt8Image
 from robustbench_cls.core.corruption import EXTRA, IMAGENET_C, SEVERITIES, Corruption, Variant
-from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.versions import versions
 from robustbench_cls.corruptions.engine import all_corruptions, corrupt_image
 from robustbench_cls.corruptions.jpeg import jpeg_roundtrip
@@ -115,7 +114,12 @@ class Benchmark:
 def bench_corruptions(
     images: Sequence[UInt8Image], repeats: int, names: Sequence[str], advance: Callable[[], object]
 ) -> Benchmark:
-    """Measure every severity of these corruptions; `advance` is called after each."""
+    """Measure every severity of these corruptions; `advance` is called after each.
+
+    Raises:
+        UserError: OpenCV can't be loaded.
+    """
+    load_reference()
     timings = []
     with _one_thread_each():
         for name in names:
@@ -232,21 +236,10 @@ def _compile_times(names: Sequence[str]) -> tuple[float, float]:
 
 @contextmanager
 def _one_thread_each() -> Iterator[None]:
-    """Keep every engine from starting threads of its own.
-
-    Raises:
-        UserError: OpenCV, which the package imagecorruptions computes with, can't be loaded.
-    """
+    """Keep every engine from starting threads of its own."""
+    import cv2
     import torch
 
-    try:
-        import cv2
-    except ImportError as error:
-        raise UserError(
-            f"The package imagecorruptions, which is timed here too, needs OpenCV, which can't be loaded: {error}.\n"
-            "Install the system package libgl1 (Debian, Ubuntu), or replace the build that wants a display: "
-            "pip uninstall -y opencv-python && pip install opencv-python-headless"
-        ) from error
     before = cv2.getNumThreads(), torch.get_num_threads()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)

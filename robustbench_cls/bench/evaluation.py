@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.functional import normalize, to_tensor
 
 from robustbench_cls.bench.corruptions import machine, pillow_roundtrip
-from robustbench_cls.bench.peers import REFERENCE, peer
+from robustbench_cls.bench.peers import REFERENCE, load_reference, peer
 from robustbench_cls.core.suite import Condition, Suite
 from robustbench_cls.core.versions import versions
 from robustbench_cls.data.batches import Rows, batches
@@ -102,7 +102,12 @@ def bench_evaluation(
     """Measure one suite on one model. With `plain_classifier` (eager float32), measure the plain loop as well.
 
     Machines drift, so the forward pass is timed before, between and after two evaluations, and means are taken.
+
+    Raises:
+        UserError: OpenCV, which the plain loop needs, can't be loaded.
     """
+    if plain_classifier is not None:
+        load_reference()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         options = replace(options, crops=folder / "crops", workers=workers, checks=False, progress=False)

@@ -2,9 +2,11 @@
 
 import importlib.util
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from types import ModuleType
+from typing import Any, TypeAlias, cast
 
 from robustbench_cls.core.arrays import UInt8Image
+from robustbench_cls.core.errors import UserError
 from robustbench_cls.corruptions import (
     defocus_blur,
     gaussian_blur,
@@ -33,9 +35,25 @@ def peer(package: str, name: str, severity: int) -> Run | None:
     return make(severity - 1) if make else None
 
 
-def _imagecorruptions(name: str, severity: int) -> Run:
-    from imagecorruptions import corrupt
+def load_reference() -> ModuleType:
+    """The package imagecorruptions.
 
+    Raises:
+        UserError: OpenCV, which the package computes with, can't be loaded.
+    """
+    try:
+        import imagecorruptions
+    except ImportError as error:
+        raise UserError(
+            f"The package {REFERENCE}, which is timed here too, can't be loaded: {error}.\n"
+            "It needs OpenCV. Install the system package libgl1 (Debian, Ubuntu), or replace the build that wants a "
+            "display: pip uninstall -y opencv-python && pip install opencv-python-headless"
+        ) from error
+    return cast(ModuleType, imagecorruptions)
+
+
+def _imagecorruptions(name: str, severity: int) -> Run:
+    corrupt = load_reference().corrupt
     return lambda image_HW3: corrupt(image_HW3, severity, name)
 
 
