@@ -65,17 +65,15 @@ def train_and_evaluate(recipe: str, data: Path, folder: Path, settings: Mapping[
     """One recipe's training and evaluation, on its share of the cores."""
     import torch
 
-    from robustbench_cls.data.batches import one_opencv_thread
     from robustbench_cls.evaluation.evaluate import EvaluationOptions, evaluate
     from robustbench_cls.models.load import load_classifier
     from robustbench_cls.training.train import TrainingOptions, train
 
     use_line(line)
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // len(RECIPES)))
-    with one_opencv_thread():
-        best = train(MODEL, recipe, TrainingOptions(data=data, overrides=settings, out=folder, workers=0))
-        classifier = load_classifier(best, backend="torch")  # the same numbers whatever else is installed
-        evaluate(classifier, SUITES, EvaluationOptions(data=data, out=folder, workers=0))
+    best = train(MODEL, recipe, TrainingOptions(data=data, overrides=settings, out=folder, workers=0))
+    classifier = load_classifier(best, backend="torch")  # the same numbers whatever else is installed
+    evaluate(classifier, SUITES, EvaluationOptions(data=data, out=folder, workers=0))
 
 
 def _die_quietly() -> None:

@@ -44,7 +44,7 @@ SHAPE_BIAS = {"ResNet-50": (162, 572, 22.07), "AlexNet": (182, 537, 25.31)}
 Source: Geirhos et al. 2019, arXiv:1811.12231, from the responses in github.com/rgeirhos/texture-vs-shape.
 """
 
-LOADED = ("cv2", "numba", "timm", "torch", "torchvision")
+LOADED = ("numba", "timm", "torch", "torchvision")
 """Modules that fail at import where a system library or a matching build is missing."""
 
 

@@ -1,1 +1,1 @@
-"""What `robust bench` measures: speed, side by side with what does the same elsewhere."""
+"""The measurements of `robust bench`: how fast this package is, side by side with others that do the same."""

@@ -1,9 +1,9 @@
-"""How long corrupting takes: this engine against the package it replaces, and others, in one process, a thread each.
+"""Measure how long corrupting takes: this engine against the package it replaces and others, in one thread each.
 
-Times are medians over photos and repeats. A condition's candidates take turns, a pass over the photos each, so that a
-busy machine slows them alike: ratios can be compared between machines, milliseconds only on one. Each turn begins with
-some milliseconds that do not count, as an evaluation stays with one engine, while here another has just filled the
-caches; a first call after that takes up to four times as long.
+Times are medians over photos and repeats. For each condition the engines take turns, a pass over the photos each, so
+that a busy machine slows them alike. Compare ratios between machines, and milliseconds only on one. Each turn begins
+with some milliseconds that do not count: an evaluation stays with one engine, while here another one has just filled
+the processor's caches, and the first call after that takes up to four times as long.
 """
 
 import os
@@ -23,13 +23,12 @@ from typing import TypeVar
 
 import numpy as np
 
-from robustbench_cls.bench.peers import REFERENCE, Run, installed_peers, peer
+from robustbench_cls.bench.peers import REFERENCE, Run, installed_peers, load_reference, peer
 from robustbench_cls.core.arrays import UInt8Image
 from robustbench_cls.core.corruption import EXTRA, IMAGENET_C, SEVERITIES, Corruption, Variant
 from robustbench_cls.core.versions import versions
 from robustbench_cls.corruptions.engine import all_corruptions, corrupt_image
 from robustbench_cls.corruptions.jpeg import jpeg_roundtrip
-from robustbench_cls.corruptions.opencv import opencv
 from robustbench_cls.data.batches import usable_cores
 
 T = TypeVar("T")
@@ -38,7 +37,7 @@ OURS = "robustbench_cls"
 OUR_PUBLISHED = "robustbench_cls, published"
 
 WARM_UP_MS = 5.0
-"""Work at the beginning of a turn that does not count; at least a call."""
+"""Milliseconds of work at the beginning of a turn that do not count; at least one call."""
 
 COMPILE = """
 import sys
@@ -57,7 +56,7 @@ print(time.perf_counter() - started)
 
 @dataclass(frozen=True)
 class Timing:
-    """Median milliseconds of an image under one condition."""
+    """The median milliseconds that one engine takes for an image under one condition."""
 
     corruption: str
     severity: int
@@ -67,16 +66,17 @@ class Timing:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What was measured.
+    """The results of one benchmark of the corruptions.
 
     Attributes:
-        timings: this engine's are of the variant that does the reference's own algorithm; where the published one
-            is another, it is timed beside it.
+        timings: by condition and engine. This engine is timed as the reference's own algorithm; where the published
+            one is another, that is timed too.
         jpeg: mean milliseconds of the quality-85 step by engine.
-        jpeg_identical: the step's pixels are Pillow's on every photo.
-        two_threads: images a second of two threads over those of one, over all conditions.
-        first_seconds: of the first pass over all conditions in both variants with an empty cache, compilation included.
-        cached_seconds: of the same in the next process.
+        jpeg_identical: whether the step gives Pillow's pixels on every photo.
+        two_threads: throughput of two threads divided by that of one, over all conditions.
+        first_seconds: time of the first pass over all conditions in both variants, with an empty cache, so with
+            compilation.
+        cached_seconds: time of the same pass in the next process.
     """
 
     size: int
@@ -91,12 +91,12 @@ class Benchmark:
     versions: dict[str, str]
 
     def engines(self) -> list[str]:
-        """Ours, the reference, then the others as they were met."""
+        """Names of the engines: ours, the reference, then the others in the order of the timings."""
         met = dict.fromkeys(timing.engine for timing in self.timings)
         return [engine for engine in dict.fromkeys([OURS, OUR_PUBLISHED, REFERENCE, *met]) if engine in met]
 
     def total(self, engine: str, names: Sequence[str]) -> float | None:
-        """Milliseconds of these corruptions in all severities, or None where the engine lacks one."""
+        """Milliseconds of these corruptions in all severities, or None where the engine lacks one of them."""
         found = [t.milliseconds for t in self.timings if t.engine == engine and t.corruption in names]
         return sum(found) if len(found) == len(SEVERITIES) * len(names) else None
 
@@ -114,7 +114,12 @@ class Benchmark:
 def bench_corruptions(
     images: Sequence[UInt8Image], repeats: int, names: Sequence[str], advance: Callable[[], object]
 ) -> Benchmark:
-    """Measure every severity of these corruptions; `advance` is called after each."""
+    """Measure every severity of these corruptions; `advance` is called after each.
+
+    Raises:
+        UserError: OpenCV can't be loaded.
+    """
+    load_reference()
     timings = []
     with _one_thread_each():
         for name in names:
@@ -143,7 +148,7 @@ def bench_corruptions(
 
 
 def _candidates(corruption: Corruption, severity: int) -> dict[str, Run]:
-    """What does this condition, by engine: ours by the reference's algorithm, and by the published one if unlike."""
+    """The functions to time, by engine: ours as the reference does it, ours as published if unlike, and others."""
     variants: dict[str, Variant] = {OURS: "imagecorruptions"}
     if corruption.as_package is not None:
         variants[OUR_PUBLISHED] = "published"
@@ -159,7 +164,7 @@ def _ours(corruption: Corruption, severity: int, variant: Variant) -> Run:
 
 
 def _medians(candidates: dict[str, Run], images: Sequence[UInt8Image], repeats: int) -> dict[str, float]:
-    """Median milliseconds of each candidate, which take turns."""
+    """The median milliseconds of each candidate. The candidates take turns."""
     found: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(repeats):
         for name, run in candidates.items():
@@ -184,14 +189,14 @@ def _mean_of_medians(run: Run, images: Sequence[UInt8Image], repeats: int) -> fl
 
 
 def milliseconds(run: Callable[[T], object], image: T) -> float:
-    """How long one call takes."""
+    """The milliseconds of one call."""
     started = time.perf_counter()
     run(image)
     return (time.perf_counter() - started) * 1e3
 
 
 def pillow_roundtrip(image_HW3: UInt8Image) -> UInt8Image:
-    """The JPEG step as it is usually written."""
+    """The JPEG step as most programs write it, with Pillow alone."""
     from io import BytesIO
 
     from PIL import Image
@@ -202,7 +207,7 @@ def pillow_roundtrip(image_HW3: UInt8Image) -> UInt8Image:
 
 
 def _two_threads(images: Sequence[UInt8Image], names: Sequence[str]) -> float:
-    """Throughput of two threads over that of one: the median of a few turns."""
+    """The throughput of two threads divided by that of one: the median of a few turns."""
     corruptions = [all_corruptions()[name] for name in names]
 
     def work(image: UInt8Image) -> None:
@@ -221,7 +226,7 @@ def _two_threads(images: Sequence[UInt8Image], names: Sequence[str]) -> float:
 
 
 def _compile_times(names: Sequence[str]) -> tuple[float, float]:
-    """Seconds of the first pass over every condition: with an empty cache, and in the process after it."""
+    """Seconds of the first pass over every condition: with an empty cache, and in the next process."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "NUMBA_CACHE_DIR": folder}
         command = [sys.executable, "-c", COMPILE, *names]
@@ -231,10 +236,10 @@ def _compile_times(names: Sequence[str]) -> tuple[float, float]:
 
 @contextmanager
 def _one_thread_each() -> Iterator[None]:
-    """No engine may start threads of its own."""
+    """Keep every engine from starting threads of its own."""
+    import cv2
     import torch
 
-    cv2 = opencv()
     before = cv2.getNumThreads(), torch.get_num_threads()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)

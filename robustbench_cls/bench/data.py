@@ -1,7 +1,7 @@
-"""How long an image takes from its JPEG file to the crop: this package against Pillow and torchvision, in one thread.
+"""Measure how long it takes to make a crop of a JPEG file: this package, Pillow and torchvision, in one thread.
 
 As in the benchmark of the corruptions, the candidates take turns, a pass over the files each, after one call that does
-not count: ratios can be compared between machines, milliseconds only on one.
+not count. Compare ratios between machines, and milliseconds only on one.
 """
 
 import io
@@ -28,7 +28,7 @@ PILLOW = "pillow + torchvision"
 STEPS = ("decode", "resize and crop", "both")
 
 SAMPLE_WIDTH = 500
-"""Pixels; what most photos of ImageNet measure."""
+"""Width in pixels of the sample photos: that of most photos in ImageNet."""
 
 SAMPLE_QUALITY = 90
 
@@ -37,13 +37,13 @@ Run: TypeAlias = Callable[[bytes], object]
 
 @dataclass(frozen=True)
 class DataBenchmark:
-    """What was measured.
+    """The results of one benchmark of decoding and cutting.
 
     Attributes:
-        files: how many.
+        files: number of files.
         kilobytes: mean size of a file.
-        milliseconds: medians of an image, by step and engine.
-        identical: of how many files both make the same pixels.
+        milliseconds: median of an image, by step and engine.
+        identical: number of files from which this package and Pillow make the same pixels.
     """
 
     files: int
@@ -54,17 +54,17 @@ class DataBenchmark:
     versions: dict[str, str]
 
     def times_faster(self, step: str) -> float:
-        """Pillow's and torchvision's time over ours."""
+        """Pillow's and torchvision's time divided by ours."""
         return self.milliseconds[step][PILLOW] / self.milliseconds[step][OURS]
 
 
 def jpeg_files(folder: Path | None, count: int) -> list[bytes]:
-    """At most `count` JPEG files, evenly spread over those below `folder`; without one, the sample photos encoded.
+    """At most `count` JPEG files, evenly spread over those below `folder`; without a folder, the sample photos as JPEG.
 
     Files that `crop_of` leaves to Pillow are passed over.
 
     Raises:
-        UserError: there are none, or one can't be read.
+        UserError: there are no such files, or one can't be read.
     """
     if folder is None:
         return [_encoded(read_photo(file)) for file in sample_photos()][:count]

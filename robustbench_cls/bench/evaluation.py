@@ -1,4 +1,4 @@
-"""How long an evaluation takes: beside its forward pass alone, and beside the loop that it replaces."""
+"""Measure how long an evaluation takes, against its forward pass alone and against the loop that it replaces."""
 
 import os
 import statistics
@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.functional import normalize, to_tensor
 
 from robustbench_cls.bench.corruptions import machine, pillow_roundtrip
-from robustbench_cls.bench.peers import REFERENCE, peer
+from robustbench_cls.bench.peers import REFERENCE, load_reference, peer
 from robustbench_cls.core.suite import Condition, Suite
 from robustbench_cls.core.versions import versions
 from robustbench_cls.data.batches import Rows, batches
@@ -30,28 +30,29 @@ from robustbench_cls.models.load import load_classifier
 
 @dataclass(frozen=True)
 class Spent:
-    """Seconds on the clock, and of all processors, which a busy machine takes away from nobody's count."""
+    """Seconds on the clock, and seconds of all processors: other programs lengthen only the first."""
 
     wall: float
     cpu: float
 
     def __truediv__(self, other: "Spent") -> "Spent":
-        """How many times those of the other."""
+        """The ratios of these seconds to those of `other`."""
         return Spent(self.wall / other.wall, self.cpu / other.cpu)
 
 
 @dataclass(frozen=True)
 class EvaluationBenchmark:
-    """What the same images under the same conditions take.
+    """The times that the same images under the same conditions take.
 
     Attributes:
-        images: in each of the conditions.
+        images: number of images in each of the conditions.
         forward: the model alone, on batches that lie ready.
         corruption: making the batches alone.
-        both: the evaluation as a user runs it, crops stored beforehand, files written.
+        both: the evaluation as a user runs it: crops were stored before, and files are written.
         first: the same with decoding and storing the crops.
-        plain: of the loop it replaces, and the same images by ours as that package corrupts; empty if not asked for.
-        plain_errors: top-1 errors of both, and what their difference would vary by (95 %) if only draws differed.
+        plain: the loop that the evaluation replaces, and this evaluation when it corrupts as that loop does; empty if
+            not asked for.
+        plain_errors: top-1 errors of both, and by how much they would differ (95 %) if only the draws differed.
     """
 
     model: str
@@ -74,7 +75,7 @@ class EvaluationBenchmark:
 def load(
     model: str | Path, weights: Path | None, ordered_match: bool, device: str, precision: str, backend: str
 ) -> Classifier:
-    """The classifier, with random weights where a name comes without any: they are as fast."""
+    """Load the classifier. A name without weights gets random ones, which are as fast."""
     random = weights is None and timm.is_model(str(model).partition(".")[0])
     with tempfile.TemporaryDirectory() as folder:
         if random:
@@ -98,10 +99,15 @@ def bench_evaluation(
     plain_classifier: Classifier | None,
     say: Callable[[str], object],
 ) -> EvaluationBenchmark:
-    """Measure one suite on one model; with `plain_classifier`, eager float32, the plain loop as well.
+    """Measure one suite on one model. With `plain_classifier` (eager float32), measure the plain loop as well.
 
-    The forward pass alone is timed before, between and after two evaluations, and means are taken, as machines drift.
+    Machines drift, so the forward pass is timed before, between and after two evaluations, and means are taken.
+
+    Raises:
+        UserError: OpenCV, which the plain loop needs, can't be loaded.
     """
+    if plain_classifier is not None:
+        load_reference()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         options = replace(options, crops=folder / "crops", workers=workers, checks=False, progress=False)
@@ -162,7 +168,7 @@ def _mean(spent: Sequence[Spent]) -> Spent:
 
 
 def _warm_up(classifier: Classifier, line: Sequence[Rows]) -> None:
-    """Compile kernels and let the backend prepare, for the batch sizes that come."""
+    """Compile kernels, and let the backend prepare for the batch sizes that come."""
     for size in {len(rows) for rows in line}:
         classifier.logits(_ready(line[0], size)).cpu()
     for part in {id(rows.part): rows.part for rows in line}.values():
@@ -187,7 +193,7 @@ def _images_alone(line: Sequence[Rows], workers: int) -> None:
 
 
 class PlainImages(Dataset[tuple[torch.Tensor, int]]):
-    """What the loop shows: opened, cut, corrupted by the package, JPEG quality 85, normalised; in worker processes."""
+    """The plain loop's images: opened, cut, corrupted by the package, saved as JPEG and normalised by workers."""
 
     def __init__(self, do: Plan, condition: Condition, classifier: Classifier) -> None:
         self.part = next(part for part in do.parts if part.condition == condition)
@@ -211,7 +217,7 @@ class PlainImages(Dataset[tuple[torch.Tensor, int]]):
 
 
 def _plain_loop(do: Plan, classifier: Classifier, batch_size: int, workers: int) -> dict[Condition, np.ndarray]:
-    """Whether each image of each corrupted condition is answered rightly."""
+    """Run the plain loop: whether the model answers each image of each corrupted condition correctly."""
     right: dict[Condition, np.ndarray] = {}
     for condition in do.suite.conditions:
         loader = DataLoader(PlainImages(do, condition, classifier), batch_size, num_workers=workers)
@@ -234,7 +240,7 @@ def _against(
     workers: int,
     say: Callable[[str], object],
 ) -> tuple[tuple[Spent, Spent], tuple[float, float, float]]:
-    """The loop, and ours from the first decoded image on, both as the package corrupts."""
+    """Time the plain loop, and our evaluation from the first decoded image on. Both corrupt as the package does."""
     as_package = replace(suite, variant="imagecorruptions")
     ours = replace(options, crops=folder / "crops of the comparison", out=folder / "ours")
     runs = []

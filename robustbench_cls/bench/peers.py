@@ -1,10 +1,12 @@
-"""The corruptions of ImageNet-C as other packages offer them, with the same parameters where they can be set."""
+"""The corruptions of ImageNet-C in other packages, with the same parameters where these can be set."""
 
 import importlib.util
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from types import ModuleType
+from typing import Any, TypeAlias, cast
 
 from robustbench_cls.core.arrays import UInt8Image
+from robustbench_cls.core.errors import UserError
 from robustbench_cls.corruptions import (
     defocus_blur,
     gaussian_blur,
@@ -21,21 +23,37 @@ REFERENCE = "imagecorruptions"
 
 
 def installed_peers() -> list[str]:
-    """The peers that can be measured here, the reference first."""
+    """Names of the packages that are installed and can be measured, the reference first."""
     return [name for name in (REFERENCE, *_PEERS) if importlib.util.find_spec(name) is not None]
 
 
 def peer(package: str, name: str, severity: int) -> Run | None:
-    """The corruption in that package, one image a call and one thread, or None where it has none like it."""
+    """A function that corrupts one image by that package, or None where the package has no such corruption."""
     if package == REFERENCE:
         return _imagecorruptions(name, severity)
     make = _PEERS[package]().get(name)
     return make(severity - 1) if make else None
 
 
-def _imagecorruptions(name: str, severity: int) -> Run:
-    from imagecorruptions import corrupt
+def load_reference() -> ModuleType:
+    """The package imagecorruptions.
 
+    Raises:
+        UserError: OpenCV, which the package computes with, can't be loaded.
+    """
+    try:
+        import imagecorruptions
+    except ImportError as error:
+        raise UserError(
+            f"The package {REFERENCE}, which is timed here too, can't be loaded: {error}.\n"
+            "It needs OpenCV. Install the system package libgl1 (Debian, Ubuntu), or replace the build that wants a "
+            "display: pip uninstall -y opencv-python && pip install opencv-python-headless"
+        ) from error
+    return cast(ModuleType, imagecorruptions)
+
+
+def _imagecorruptions(name: str, severity: int) -> Run:
+    corrupt = load_reference().corrupt
     return lambda image_HW3: corrupt(image_HW3, severity, name)
 
 

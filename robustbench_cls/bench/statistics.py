@@ -1,4 +1,4 @@
-"""How long numbers and their intervals take, once predictions are stored."""
+"""Measure how long numbers and their intervals take, once predictions are stored."""
 
 import time
 from dataclasses import dataclass, replace
@@ -21,13 +21,13 @@ CLASSES = 1000
 
 @dataclass(frozen=True)
 class StatisticsBenchmark:
-    """Wall seconds for all numbers of one model with their intervals.
+    """Seconds on the clock for all numbers of one model with their intervals.
 
     Attributes:
-        drawing: of the resamples, once for all models on the same images.
-        seconds: by metric, in all places where it has a value; what metrics share is counted at the first of them.
-        numbers: values with an interval that came out.
-        peak_mb: most memory that the process ever held.
+        drawing: time of drawing the resamples, once for all models on the same images.
+        seconds: time of each metric in all places where it has a value. Work that metrics share counts for the first.
+        numbers: number of values with an interval.
+        peak_mb: the most memory that the process ever held, in MB.
     """
 
     images: int
@@ -42,15 +42,15 @@ class StatisticsBenchmark:
 
     @property
     def total(self) -> float:
-        """Drawing and all metrics."""
+        """Seconds of drawing and of all metrics."""
         return self.drawing + sum(self.seconds.values())
 
 
 def bench_statistics(images: int) -> StatisticsBenchmark:
-    """Every metric of drawn predictions: a model on so many images under the 75 conditions of ImageNet-C."""
+    """Time every metric on made-up predictions of this many images under the 75 conditions of ImageNet-C."""
     conditions = graded(GROUPS)
     whole = replace(_drawn(images, conditions), reference=_drawn(images, (Condition("clean"),)))
-    for metric in all_metrics().values():  # kernels are compiled, libraries loaded
+    for metric in all_metrics().values():  # compiles kernels and loads libraries
         _values(metric.name, Sample.of(replace(_drawn(300, conditions), reference=_drawn(300, (Condition("clean"),)))))
     draws.cache_clear()
     started = time.perf_counter()
@@ -82,13 +82,13 @@ def _values(name: str, sample: Sample) -> int:
 def _peak_mb() -> float:
     try:
         import resource
-    except ImportError:  # Windows
+    except ImportError:  # Windows has no such module
         return float("nan")
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _drawn(images: int, conditions: tuple[Condition, ...]) -> Predictions:
-    """Answers of a model that is right where it is sure."""
+    """Made-up predictions of a model that is mostly right where it is sure."""
     rng = np.random.default_rng(0)
     shape = (len(conditions), images)
     label_CN = np.tile(rng.integers(0, CLASSES, images, dtype=np.int32), (len(conditions), 1))

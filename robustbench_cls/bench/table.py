@@ -1,4 +1,4 @@
-"""A benchmark as text: a Markdown table that reads well on a terminal too, and the other figures in sentences."""
+"""Write a benchmark as text: a Markdown table that reads well on a terminal too, and sentences with the rest."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +11,7 @@ from robustbench_cls.core.suite import IMAGENET_224
 
 
 def corruption_table(measured: Benchmark) -> str:
-    """Milliseconds by corruption and engine, how many times faster than the reference, and the other figures."""
+    """A table of milliseconds by corruption and engine with the ratio to the reference, and the other figures."""
     engines = measured.engines()
     names = list(dict.fromkeys(timing.corruption for timing in measured.timings))
     rows = [_row(measured, name, [name], engines, _number(measured.slowest(name))) for name in names]
@@ -23,7 +23,7 @@ def corruption_table(measured: Benchmark) -> str:
 
 
 def evaluation_table(measured: EvaluationBenchmark) -> str:
-    """Seconds and images a second of the evaluation and of its parts, and the comparison with the plain loop."""
+    """A table of seconds and images per second of the evaluation and its parts, and the plain loop to compare."""
     total = measured.images * measured.conditions
     times = {
         "forward pass alone": measured.forward,
@@ -44,7 +44,7 @@ def evaluation_table(measured: EvaluationBenchmark) -> str:
 
 
 def data_table(measured: DataBenchmark) -> str:
-    """Milliseconds by step and engine, and whether the pixels are the same."""
+    """A table of milliseconds by step and engine, and whether the pixels are the same."""
     rows = [
         [step, f"{found[PILLOW]:.2f}", f"{found[OURS]:.2f}", f"{measured.times_faster(step):.2f}"]
         for step, found in measured.milliseconds.items()
@@ -60,7 +60,7 @@ def data_table(measured: DataBenchmark) -> str:
 
 
 def statistics_table(measured: StatisticsBenchmark) -> str:
-    """Seconds by metric, and in all."""
+    """A table of seconds by metric and in total."""
     rows = [["drawing images", f"{measured.drawing:.2f}"]]
     rows += [[name, f"{seconds:.2f}"] for name, seconds in measured.seconds.items()]
     rows.append(["all", f"{measured.total:.2f}"])
@@ -116,7 +116,7 @@ def _number(value: float | None) -> str:
 
 
 def _markdown(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of equal length, the first one the header; all columns but the first aligned to the right."""
+    """A Markdown table. The first row is the header; all columns but the first are aligned to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     aligned = [

@@ -1,10 +1,10 @@
-"""An ImageNet-C on disk, in the layout of the published one, for tools that read files.
+"""Write an ImageNet-C to disk, in the layout of the published one, for tools that read files.
 
-    OUT/corrupted.json                           what it was made from, and how
+    OUT/corrupted.json                           which images it was made from, and how
     OUT/<corruption>/<severity>/<class>/<image>  JPEG quality 85
 
-The files are what `robust eval` would show a model, so measuring on them gives the same numbers; a file that exists
-is whole, and is not made again. Corruptions enter the manifest's list when all of their files are there.
+The files hold the pixels that `robust eval` would show a model, so measuring on them gives the same numbers. A file
+that exists is whole, and is not made again. The manifest lists a corruption when all of its files are there.
 """
 
 import json
@@ -21,7 +21,7 @@ from robustbench_cls.core.run import names_sha256
 from robustbench_cls.core.suite import IMAGENET_224, Protocol
 from robustbench_cls.corruptions.engine import corrupt_image, engine_version
 from robustbench_cls.corruptions.jpeg import QUALITY, jpeg_file
-from robustbench_cls.data.batches import MOST_WORKERS, one_opencv_thread, usable_cores
+from robustbench_cls.data.batches import MOST_WORKERS, usable_cores
 from robustbench_cls.data.crops import crop_of
 from robustbench_cls.data.locate import TREE_MANIFEST, open_split_or_folder
 from robustbench_cls.data.source import ImageSource
@@ -34,9 +34,9 @@ class TreeOptions:
     """How the clean images are cut and corrupted.
 
     Attributes:
-        resize: shorter side in px before the crop; 0: as stored.
-        crop: side of the centre square in px; 0: the whole image.
-        limit: images, drawn by key; 0 for all.
+        resize: shorter side in px before the crop; 0 keeps the stored size.
+        crop: side of the centre square in px; 0 takes the whole image.
+        limit: number of images, drawn by key; 0 takes all.
     """
 
     resize: int = IMAGENET_224.resize or 0
@@ -55,20 +55,21 @@ def write_corrupted_tree(
     jobs: int | None = None,
     progress: Callable[[int, int], Callable[[int], object]] = lambda total, done: lambda made: None,
 ) -> int:
-    """Write every missing file of the tree; started again, it goes on.
+    """Write every missing file of the tree. Called again after it was stopped, it goes on.
 
     Args:
         data: a data set's root with `val/` or parquet, or one folder of class folders.
-        out: not inside `data`.
-        jobs: threads; one a core where None.
-        progress: given the number of files in all and already there, returns what is called as files are made.
+        out: the tree's folder, outside `data`.
+        jobs: number of threads; None takes one for each core.
+        progress: a function of the number of all files and of those already there. It returns a function that is
+            called with the number of new files.
 
     Returns:
         The number of files of these corruptions.
 
     Raises:
-        UserError: no images, an image that is unreadable or under 32 px (all others are written first), no room,
-            or `out` holds another tree.
+        UserError: there are no images, `out` holds another tree or has no room, or an image is unreadable or under
+            32 px (all other images are written first).
     """
     if jobs is not None and jobs < 1:
         raise UserError(f"--jobs must be 1 or more, got {jobs}.")
@@ -92,14 +93,14 @@ def write_corrupted_tree(
         advance(len(missing[index]))
         return None
 
-    with one_opencv_thread(), ThreadPoolExecutor(min(jobs or usable_cores(), MOST_WORKERS)) as pool:
+    with ThreadPoolExecutor(min(jobs or usable_cores(), MOST_WORKERS)) as pool:
         try:
             unusable = [error for error in pool.map(make, range(len(names))) if error]
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
     if unusable:
-        raise UserError(f"{unusable[0]} {len(unusable)} such images; the files of all others are written.")
+        raise UserError(f"{unusable[0]} There are {len(unusable)} such images; all others are written.")
     finished = sorted({*made_before, *(corruption.name for corruption in corruptions)})
     write_json(out / TREE_MANIFEST, {**_content(source, options), "finished": finished})
     return total
@@ -112,14 +113,14 @@ class UnusableImageError(UserError):
 def _write(
     source: ImageSource, index: int, files: Sequence[tuple[Corruption, int, Path]], options: TreeOptions
 ) -> None:
-    """Cut one image once, and store it under each condition."""
+    """Cut one image, and store it under each condition."""
     if not files:
         return
     protocol = Protocol(options.resize, options.crop, IMAGENET_224.interpolation)
     try:
         image_HW3 = crop_of(source.data(index), source.name(index), protocol)
     except UserError as error:
-        raise UnusableImageError(f"{error} Under the same name, so that this tree can be finished.") from error
+        raise UnusableImageError(f"{error} Keep the file name, so that this tree can be finished.") from error
     if min(image_HW3.shape[:2]) < MINIMUM_SIDE:
         raise UnusableImageError(
             f"{source.path}/{source.ids[index]} is {image_HW3.shape[1]} x {image_HW3.shape[0]} px after the crop; "
@@ -128,14 +129,14 @@ def _write(
     for corruption, severity, path in files:
         corrupted = corrupt_image(image_HW3, corruption, severity, source.ids[index], options.seed, options.variant)
         with atomic(path) as temporary:
-            temporary.write_bytes(jpeg_file(corrupted).tobytes())
+            temporary.write_bytes(jpeg_file(corrupted))
 
 
 def _file_names(source: ImageSource) -> list[str]:
-    """For each image its place below a condition: `<class>/<name>`, with `.JPEG` after names of other files.
+    """The path of each image below a condition: `<class>/<name>`, plus `.JPEG` where the name has no such ending.
 
     Raises:
-        UserError: two images would share one.
+        UserError: two images would have the same path.
     """
     names: dict[str, str] = {}
     for label, image_id in zip(source.labels_N, source.ids, strict=True):
@@ -149,7 +150,7 @@ def _file_names(source: ImageSource) -> list[str]:
 
 
 def _content(source: ImageSource, options: TreeOptions) -> dict[str, object]:
-    """What makes one tree another."""
+    """Fields in which two trees differ: together they say which files a tree holds."""
     return {
         "engine": engine_version(options.variant),
         "jpeg_quality": QUALITY,
@@ -160,10 +161,10 @@ def _content(source: ImageSource, options: TreeOptions) -> dict[str, object]:
 
 
 def _claim(out: Path, source: ImageSource, options: TreeOptions) -> list[str]:
-    """Mark `out` as this tree's, and give the corruptions finished before.
+    """Write the manifest of this tree into `out`, and give the corruptions that are already finished there.
 
     Raises:
-        UserError: it is another's.
+        UserError: `out` holds another tree, or other files.
     """
     content = _content(source, options)
     manifest = out / TREE_MANIFEST

@@ -1,4 +1,4 @@
-"""The embedded data set: ten shapes with a texture shortcut, drawn here, to try everything without a download."""
+"""Draw the embedded data set: ten shapes with a texture shortcut, to try everything without a download."""
 
 import hashlib
 import itertools
@@ -59,10 +59,10 @@ T = TypeVar("T")
 
 
 class Progress(Interface):
-    """Hands the items on and may show how far they are; tqdm's class is one."""
+    """A function that gives the items one by one and may show a progress bar, as tqdm does."""
 
     def __call__(self, items: Iterable[T], /, *, desc: str, total: int) -> Iterable[T]:
-        """The same items; `desc` is the split, `total` how many there will be."""
+        """Give the same items. `desc` is the split, `total` the number of items."""
         ...
 
 
@@ -72,13 +72,13 @@ def _silent(items: Iterable[T], /, *, desc: str, total: int) -> Iterable[T]:
 
 @dataclass(frozen=True)
 class Shapes:
-    """What a built data set is: its `shapes.json`.
+    """The content of `shapes.json`, which describes a built data set.
 
     Attributes:
-        train: images a class.
-        val: images a class, in `val` and in `stylized`.
-        hard: images a class in `a`.
-        sha256: over every file but `shapes.json`: its path and content.
+        train: images of each class in `train`.
+        val: images of each class in `val` and in `stylized`.
+        hard: images of each class in `a`.
+        sha256: digest of the path and content of every file but `shapes.json`.
     """
 
     version: int
@@ -109,21 +109,21 @@ class _Picture:
 def build_shapes(out: Path, *, train: int = 300, val: int = 50, seed: int = 0, progress: Progress = _silent) -> Shapes:
     """Draw the embedded data set into `out`, as image folders `train`, `val`, `stylized` and `a`.
 
-    All or nothing: the folder appears when it is complete. Where it is already, with the same parameters
-    and the same bytes, nothing is done. The bytes are the same on every machine, and a picture of `train`
-    or `val` is the same however many are drawn; which ones `a` keeps depends on `train` too.
+    The folder appears only when it is complete. Where it is already there, with the same parameters and the
+    same bytes, nothing is done. The bytes are the same on every machine. A picture of `train` or `val` does
+    not depend on how many are drawn, but which pictures `a` keeps depends on `train`.
 
     Args:
         out: a folder that does not exist, is empty or holds this very data set.
-        train: images a class.
-        val: images a class; `stylized` has as many, and `a` half of them.
-        progress: called for each split in turn.
+        train: images of each class in `train`.
+        val: images of each class in `val`. `stylized` has as many, and `a` half as many.
+        progress: a function that is called for each split in turn.
 
     Raises:
         UserError: a count is under 1, or `out` holds something else.
     """
     if train < 1 or val < 1:
-        raise UserError(f"Images a class must be at least 1, got train {train} and val {val}.")
+        raise UserError(f"There must be at least 1 image of each class, got train {train} and val {val}.")
     wanted = Shapes(VERSION, seed, train, val, hard=(val + 1) // 2, sha256="")
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         return _existing(out, wanted)
@@ -139,21 +139,24 @@ def build_shapes(out: Path, *, train: int = 300, val: int = 50, seed: int = 0, p
 
 
 def _existing(out: Path, wanted: Shapes) -> Shapes:
-    """What `out` holds, if it is the wanted data set as it was built."""
+    """Read the description of the data set in `out`, and check that it is the wanted one, unchanged."""
     manifest = out / MANIFEST
     if not manifest.is_file():
         raise UserError(f"{out} is not empty and holds no {MANIFEST}. Give a new or empty folder with --out.")
     found = json.loads(manifest.read_text(encoding="utf-8"))
     if {**found, "sha256": ""} != asdict(wanted):
         parameters = ", ".join(f"{name} {found.get(name)}" for name in ("version", "seed", "train", "val"))
-        raise UserError(f"{out} holds the shapes of {parameters}. Give another folder with --out, or delete this one.")
+        raise UserError(
+            f"{out} holds shapes drawn with other settings ({parameters}). "
+            "Give another folder with --out, or delete this one."
+        )
     if found["sha256"] != _digest(out):
         raise UserError(f"{out} was changed after it was built. Delete it and run this again.")
     return Shapes(**found)
 
 
 def _draw_all(root: Path, wanted: Shapes, progress: Progress) -> Shapes:
-    """Draw every split into the new folder `root`, and write what describes them."""
+    """Draw every split into the new folder `root`, and write the files that describe them."""
     for split in SPLITS:
         for name in CLASSES:
             (root / split / name).mkdir(parents=True)
@@ -182,10 +185,10 @@ def _pictures(pool: str, count: int, seed: int, style: Callable[[Scene], Style])
 
 
 def _mistaken(model: FixedModel, wanted: Shapes) -> Iterator[tuple[_Picture, UInt8Image]]:
-    """The first pictures of each class's endless pool that the model gets clearly wrong.
+    """Draw pictures of each class until enough are found that the model gets clearly wrong.
 
-    It ends: about one in seven shapes wears neither its class's texture nor its colour, and the model is
-    linear.
+    Enough are found: about one shape in seven wears neither its class's texture nor its colour, and the linear
+    model relies on these.
     """
     for name in CLASSES:
         found = 0
@@ -201,7 +204,7 @@ def _mistaken(model: FixedModel, wanted: Shapes) -> Iterator[tuple[_Picture, UIn
 
 
 def _describe(root: Path, wanted: Shapes, splits: dict[str, list[_Picture]]) -> Shapes:
-    """Write the read-me, the table of styles and, over all that, the manifest."""
+    """Write the read-me, the table of styles and, last, the manifest with the digest of all files."""
     readme = README.format(**asdict(wanted), classes=", ".join(CLASSES), side=SIDE, correlation=CORRELATION)
     (root / "README.md").write_bytes(readme.encode())
     rows = [
@@ -216,12 +219,12 @@ def _describe(root: Path, wanted: Shapes, splits: dict[str, list[_Picture]]) -> 
 
 
 def _save(image_HW3: UInt8Image, path: Path) -> None:
-    """Write a PNG without compression: a deflater's bytes change with its version, these don't.
+    """Write a PNG without compression: compressed bytes would change with the version of the library.
 
-    The picture is one stored block, so `height * (3 * width + 1)` must be under 65536.
+    The whole picture is one stored block, so `height * (3 * width + 1)` must be under 65536.
     """
     height, width, _ = image_HW3.shape
-    filtered = np.zeros((height, 1 + 3 * width), np.uint8)  # each line starts with its filter: 0, none
+    filtered = np.zeros((height, 1 + 3 * width), np.uint8)  # each line starts with the number of its filter; 0 is none
     filtered[:, 1:] = image_HW3.reshape(height, -1)
     lines = filtered.tobytes()
     stored = struct.pack("<BHH", 1, len(lines), len(lines) ^ 0xFFFF) + lines

@@ -1,10 +1,10 @@
-"""The small fixed model that decides which pictures the embedded data set's `a` split keeps.
+"""The small model that chooses the pictures of the embedded data set's `a` split: those that it gets wrong.
 
-Colours, edge directions by place, and ridge regression on top, in numpy: it trains in a second and decides
-the same on every machine. The features are whole numbers, so only the regression rounds, and `mistaken`
-asks for a margin far above that.
+It is ridge regression in numpy on colours and edge directions. It trains in a second and chooses the same
+pictures on every machine: the features are whole numbers, so only the regression rounds, and `mistaken` asks
+for a margin far above the rounding error.
 
-Source: the idea is ImageNet-A's, Hendrycks et al. 2021, arXiv:1907.07174; there the model is a ResNet-50.
+Source: the idea is ImageNet-A's, Hendrycks et al. 2021, arXiv:1907.07174. There the model is a ResNet-50.
 """
 
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ from robustbench_cls.core.arrays import UInt8Image
 
 CELLS = 8
 DIRECTIONS = np.array([[4, 0], [4, 2], [3, 3], [2, 4], [0, 4], [-2, 4], [-3, 3], [-4, 2]], dtype=np.float64)
-"""Edge directions (x, y), about 22 degrees apart, in whole numbers; opposite ones are the same."""
+"""Edge directions (x, y), about 22 degrees apart, in whole numbers. Opposite directions count as one."""
 
 RIDGE = 0.3
-"""Penalty on the weights of standardised features, per training picture."""
+"""Penalty on the weights of standardised features, for each training picture."""
 
 MARGIN = 0.1
 """How far the true class must score below the best one, where scores aim at 1 and 0."""
@@ -31,9 +31,9 @@ CELL_HW = PLACES[:, None] * CELLS + PLACES
 
 
 def features(image_HW3: UInt8Image) -> Float:
-    """What the model sees of a picture: a colour histogram, colours by place and edges by place.
+    """The features of a picture: a colour histogram, colours by place and edges by place.
 
-    Sums of whole numbers, and square roots of such: the same bits on every machine.
+    They are sums of whole numbers and square roots of such sums, so every machine computes the same bits.
     """
     coarse_HW3 = image_HW3 >> 6
     bins = coarse_HW3[:, :, 0] << 4 | coarse_HW3[:, :, 1] << 2 | coarse_HW3[:, :, 2]
@@ -44,7 +44,7 @@ def features(image_HW3: UInt8Image) -> Float:
 
 
 def _edges(grey_HW: Float) -> Float:
-    """Summed steepness by place and direction."""
+    """The edges of a picture: summed steepness by place and direction."""
     across = grey_HW[1:-1, 2:] - grey_HW[1:-1, :-2]
     down = grey_HW[2:, 1:-1] - grey_HW[:-2, 1:-1]
     along = DIRECTIONS @ np.stack([across.ravel(), down.ravel()])
@@ -67,7 +67,7 @@ class FixedModel:
     weights_FC: Float
 
     def scores(self, image_HW3: UInt8Image) -> Float:
-        """How much each class looks right, about 0..1, in the order of the labels."""
+        """The score of each class, about 0..1, in the order of the labels."""
         return self.bias_C + (features(image_HW3) - self.mean_F) / self.scale_F @ self.weights_FC
 
     def mistaken(self, image_HW3: UInt8Image, label: int) -> bool:
@@ -77,7 +77,7 @@ class FixedModel:
 
 
 def fit(features_NF: Float, labels_N: npt.NDArray[np.int64]) -> FixedModel:
-    """The model that ridge regression finds from the features of all training pictures and their labels."""
+    """Train the model by ridge regression on the features and labels of all training pictures."""
     mean_F = features_NF.mean(axis=0)
     scale_F = features_NF.std(axis=0) + 1.0
     inputs_NF = (features_NF - mean_F) / scale_F

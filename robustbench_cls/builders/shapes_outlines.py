@@ -1,4 +1,4 @@
-"""The ten outlines of the embedded data set, and how much of each pixel an outline encloses."""
+"""The ten outlines of the embedded data set, and the share of each pixel that an outline encloses."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -10,11 +10,11 @@ Float: TypeAlias = npt.NDArray[np.float64]
 
 SIDE = 64
 SUBROWS = 4
-"""Scan lines a pixel row: edges are exact along x and averaged over these along y."""
+"""Scan lines for each row of pixels. Edges are exact along x, and averaged over these lines along y."""
 
 
 def rotation(angle: float) -> Float:
-    """Turns points_N2, multiplied from the right, by an angle in radians."""
+    """The matrix that turns points_N2 by an angle in radians: points_N2 @ matrix."""
     return np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
 
 
@@ -75,16 +75,16 @@ OUTLINES: dict[str, tuple[Float, ...]] = {
     "star": (_star() @ rotation(-np.pi / 2) * 1.15,),
     "triangle": (regular(3, 1.15) @ rotation(-np.pi / 2) + [0.0, 0.2],),
 }
-"""The outlines of each class in units of the shape's radius; a hole runs the other way round."""
+"""The outlines of each class, in units of the shape's radius. The outline of a hole runs the other way round."""
 
 CLASSES = tuple(OUTLINES)
 
 
 def coverage(drawings: Sequence[Sequence[Float]]) -> Float:
-    """How much of each pixel each drawing's outlines (points_N2 as x, y in pixels) enclose: KHW in 0..1.
+    """The share of each pixel that each drawing's outlines (points_N2: x, y in pixels) enclose, KHW in 0..1.
 
-    Where a scan line crosses an edge, the pixels to the right gain or lose one winding, the pixel at hand in
-    part; summed from left to right that is the winding number.
+    Where a scan line crosses an edge, all pixels to the right gain or lose one winding, and the crossed pixel a
+    part of one. Summed from left to right, that gives the winding number.
     """
     outlines = [points for drawing in drawings for points in drawing]
     layer_E = np.repeat(np.arange(len(drawings)), [sum(map(len, drawing)) for drawing in drawings])

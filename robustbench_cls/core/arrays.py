@@ -1,4 +1,4 @@
-"""Names for numpy arrays of one type each; shapes stand in the names of variables (`images_BHW3`)."""
+"""A name for the type of a numpy array by what it holds. The names of variables tell the shape (`images_BHW3`)."""
 
 from typing import TypeAlias
 
@@ -17,4 +17,4 @@ UInt32Array: TypeAlias = npt.NDArray[np.uint32]
 UInt64Array: TypeAlias = npt.NDArray[np.uint64]
 
 UInt8Image: TypeAlias = npt.NDArray[np.uint8]
-"""RGB, HW3."""
+"""An RGB image: height, width, 3 channels."""

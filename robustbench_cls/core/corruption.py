@@ -1,4 +1,4 @@
-"""What a corruption is, and the order in which the field writes the corruptions of ImageNet-C."""
+"""The noun `Corruption`, and the corruptions of ImageNet-C in the order in which papers list them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Apply: TypeAlias = Callable[[UInt8Image, int, Key], UInt8Image]
 
 Variant: TypeAlias = Literal["published", "imagecorruptions"]
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
-"""Whose constants and quirks: those of the code that made the published ImageNet-C, or the package's."""
+"""Whose constants and quirks a corruption follows: those of the published ImageNet-C, or of imagecorruptions."""
 
 SEVERITIES = (1, 2, 3, 4, 5)
 
@@ -21,11 +21,11 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "weather": ("snow", "frost", "fog", "brightness"),
     "digital": ("contrast", "elastic_transform", "pixelate", "jpeg_compression"),
 }
-"""The 15 corruptions of ImageNet-C by group. Order matters only where they are shown: always key by name."""
+"""The 15 corruptions of ImageNet-C by group. Their order matters only where they are shown; look them up by name."""
 
 IMAGENET_C = tuple(name for names in GROUPS.values() for name in names)
 EXTRA = ("speckle_noise", "gaussian_blur", "spatter", "saturate")
-"""The four that ImageNet-C keeps for validation; they never enter an mCE."""
+"""The four corruptions that ImageNet-C keeps for validation. They never enter an mCE."""
 
 MINIMUM_SIDE = 32
 
@@ -34,10 +34,10 @@ MINIMUM_SIDE = 32
 class Corruption:
     """One way to degrade an image, in five severities.
 
-    `apply(image_HW3, severity, key)` takes uint8 RGB, leaves it as it is and gives a new image of the same
-    shape; `key` is its only source of randomness. It follows the code that made the published ImageNet-C;
-    `as_package`, where given, follows the package imagecorruptions, which differs from it. `group` and `counted`
-    (it enters means) hold where a suite says nothing else.
+    `apply(image_HW3, severity, key)` takes uint8 RGB, leaves it as it is and gives a new image of the same shape.
+    `key` is its only source of randomness. It follows the code that made the published ImageNet-C. Where the
+    package imagecorruptions does something else, `as_package` follows the package. `group`, and whether the
+    corruption is `counted` in means, hold where a suite says nothing else.
     """
 
     name: str

@@ -11,18 +11,18 @@ from typing import Any
 from robustbench_cls.core.errors import UserError
 
 RUNS = Path("reports/runs")
-"""Where results go unless `--out` says otherwise: a folder a model."""
+"""Default of `--out`: the folder of all results, with one folder for each model."""
 
 CROPS = Path("reports/crops")
-"""Where decoded crops are kept for all models and later runs, unless `--crops` says otherwise."""
+"""Default of `--crops`: the folder that keeps decoded crops for all models and later runs."""
 
 
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, renamed to it when the block ends well and removed when not.
+    """Give a temporary path beside `path`. It is renamed to `path` when the block ends well, and removed when not.
 
     Raises:
-        UserError: the disk is full or not writable; what was stored before stays as it is.
+        UserError: the disk is full or not writable. Files stored before stay as they are.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +44,7 @@ def atomic(path: Path) -> Iterator[Path]:
 
 
 def require_writable(folder: Path) -> None:
-    """Make the folder, and find out now rather than after hours whether files can be written there.
+    """Make the folder, and check that files can be written there: now, not after hours of work.
 
     Raises:
         UserError: they can't.
@@ -62,16 +62,16 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 @contextlib.contextmanager
 def locked(path: Path, *, shared: bool = False, wait: bool = False) -> Iterator[bool]:
-    """Hold a lock that a killed process gives back by itself; the file stays.
+    """Hold a lock on a file. When a process is killed, its locks are free again; the file stays.
 
     Args:
         path: the lock's file.
-        shared: together with others that ask for it shared.
-        wait: until it is free.
+        shared: let other processes that also ask for a shared lock hold it at the same time.
+        wait: wait until the lock is free.
 
     Yields:
-        False where another process holds it. On systems and file systems without such locks, and in folders that
-        can't be written, always True.
+        True while this process holds the lock, False where another process does. Always True on systems and file
+        systems without such locks, and in folders that can't be written.
     """
     try:
         import fcntl

@@ -1,26 +1,41 @@
 """`@kernel`: a Python function over arrays, compiled when it is first called, and cached on disk afterwards.
 
-Kernels release Python's lock, keep the order of floating-point operations (no `fastmath`, and LLVM contracts no
-product and sum on its own), so that x86-64 and Arm compute the same bytes, and do not check array bounds.
+numba would write the machine code beside the source files. In an installed package those files would stay when pip
+removes the package, and Python would take what is left for the package. So the cache lies in the user's cache folder,
+or in `NUMBA_CACHE_DIR` where that is set. Where the folder can't be written, kernels are compiled in every process.
 
-A kernel calls only kernels of its own file: the cache is renewed when that file changes and knows no other. Files
-work together through arrays instead, which measured faster than one fused loop too: LLVM turns small loops into
-vector code, and a photo fits into the second-level cache.
+Kernels release Python's lock, so threads run them side by side. They do not check array bounds. They keep the order
+of floating-point operations, so that x86-64 and Arm compute the same bytes: there is no `fastmath`, and LLVM joins no
+product and sum into one operation on its own.
 
-Compiling on the first call, rather than on import, keeps numba (a third of a second) out of `robust list`.
+A kernel calls only kernels of its own file, because numba renews a cached kernel when that file changes and looks at
+no other file. Files hand arrays to one another instead. That measured faster than one fused loop, too: LLVM turns
+small loops into vector code, and a photo fits into the second-level cache.
+
+Kernels are compiled on the first call and not on import, so that `robust list` need not load numba, which takes a
+third of a second.
 """
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryFile
+from threading import Lock
 from types import FunctionType
 from typing import Any, Generic, ParamSpec, TypeVar, cast
+
+from platformdirs import user_cache_dir
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
+_CHOOSING_FOLDER = Lock()
+"""Held while numba's setting, which belongs to the whole process, names our folder."""
+
 MOST_TRIES = 20
-"""More than a kernel and the kernels it calls, each of which may fail to be cached once."""
+"""Calls until a kernel runs on a full disk. It and each kernel that it calls may fail once, when it is cached."""
 
 
 class Kernel(Generic[P, R]):
@@ -31,18 +46,18 @@ class Kernel(Generic[P, R]):
         self._compiled: Callable[P, R] | None = None
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """What the function does."""
+        """Run the function, compiled."""
         compiled = self._compiled or self.compiled()
         try:
             return compiled(*args, **kwargs)
-        except OSError:  # of the cache, on a full disk; the machine code is there, and a second call runs it
+        except OSError:  # the cache met a full disk; the machine code exists, and a second call runs it
             for _ in range(MOST_TRIES):
                 with suppress(OSError):
                     return compiled(*args, **kwargs)
         return compiled(*args, **kwargs)
 
     def compiled(self) -> Callable[P, R]:
-        """What numba makes of the function; machine code for each kind of arguments follows at its first call."""
+        """The function as numba wraps it. Each kind of arguments gets its machine code at the first call with them."""
         if self._compiled is None:
             self._compiled = _compile(self.function)
         return self._compiled
@@ -62,9 +77,36 @@ def _compile(function: FunctionType) -> Callable[..., Any]:
     clone = FunctionType(function.__code__, names, function.__name__, function.__defaults__, function.__closure__)
     clone.__qualname__ = function.__qualname__
     clone.__module__ = function.__module__
+    return _with_cache(partial(njit, clone, nogil=True, error_model="numpy"))
+
+
+def _with_cache(compile_: Callable[..., Callable[..., Any]]) -> Callable[..., Any]:
+    """Call numba's decorator with a cache in the user's folder, or without a cache where none can be kept."""
+    import numba
+
+    config: Any = numba.core.config  # its settings are made when it is imported, so mypy knows none
+    with _CHOOSING_FOLDER:
+        before = config.CACHE_DIR  # NUMBA_CACHE_DIR, or nothing
+        folder = _cache_folder(before)
+        if folder is None:  # numba would go on to the folder of the source files
+            return compile_()
+        config.CACHE_DIR = str(folder)
+        try:
+            return compile_(cache=True)
+        except RuntimeError as error:
+            if "no locator available" not in str(error):
+                raise
+            return compile_()  # the function has no source file
+        finally:
+            config.CACHE_DIR = before
+
+
+def _cache_folder(asked: str) -> Path | None:
+    """The folder that was asked for, else one of the user; None where it can't be written."""
     try:
-        return cast(Callable[..., Any], njit(clone, nogil=True, cache=True, error_model="numpy"))
-    except RuntimeError as error:
-        if "no locator available" not in str(error):
-            raise
-        return cast(Callable[..., Any], njit(clone, nogil=True, error_model="numpy"))  # nowhere to write a cache
+        folder = Path(asked) if asked else Path(user_cache_dir("robustbench_cls", appauthor=False), "numba")
+        folder.expanduser().mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=folder).close()
+    except (OSError, RuntimeError):  # RuntimeError: this user has no home folder
+        return None
+    return folder

@@ -1,9 +1,9 @@
-"""Keyed randomness: every random draw is a pure function of what it is for.
+"""Keyed randomness: every random draw is computed from what it is for, and from nothing else.
 
-A key is the BLAKE2b-128 digest of its parts, each written as UTF-8 text and ended by a zero byte; its
+A key is the BLAKE2b-128 digest of its parts, each written as UTF-8 text and ended by a zero byte. Its
 generator is numpy's Philox with that key and counter 0. Nothing reads or changes a global generator, so
-the order of images, the batch, the worker and the machine can't matter. The alternative, one seeded
-generator handed along, ties each image to all that came before it.
+the order of images, the batch, the worker and the machine can't matter. With one seeded generator for
+all images, each image would depend on all images before it.
 """
 
 import hashlib
@@ -36,9 +36,9 @@ class Key:
 
 
 def keyed_subset(ids: Sequence[str], limit: int, seed: int) -> npt.NDArray[np.int64]:
-    """Positions of `limit` of the images, drawn by their ids, in their original order.
+    """Positions of `limit` images, drawn by their ids, in their original order.
 
-    The same images whatever their order and whichever model asks; a larger limit contains a smaller one.
+    The draw is the same whatever the order of the images and for every model. A larger limit contains a smaller one.
     `limit` 0, or at least the number of images, keeps them all.
     """
     if limit <= 0 or limit >= len(ids):

@@ -1,4 +1,4 @@
-"""Progress with rate and time left, on the terminal often and in a log file seldom."""
+"""Progress bars with rate and time left. They move often on a terminal, and seldom in a log file."""
 
 import sys
 from collections.abc import Iterable
@@ -24,14 +24,14 @@ def _pause() -> float:
 
 
 def notice(text: str) -> None:
-    """A line for the user beside what was asked for; bars go on below it."""
+    """Print a line for the user above the bars, on standard error."""
     from tqdm import tqdm
 
     tqdm.write(f"robust: {text}", file=sys.stderr)
 
 
 def progress_bar(total: int, done: int, label: str, *, show: bool, unit: str = "img") -> "tqdm[NoReturn]":
-    """A bar that starts at `done` of `total`."""
+    """A progress bar that starts at `done` of `total`."""
     from tqdm import tqdm
 
     return tqdm(
@@ -47,7 +47,7 @@ def progress_bar(total: int, done: int, label: str, *, show: bool, unit: str = "
 
 
 def progress_items(items: Iterable[T], /, *, desc: str, total: int) -> Iterable[T]:
-    """The items, with a bar that counts them."""
+    """Give the items one by one, and count them with a progress bar."""
     from tqdm import tqdm
 
     return tqdm(items, desc=desc, total=total, unit="img", mininterval=_pause(), dynamic_ncols=True)

@@ -1,4 +1,4 @@
-"""Working memory that a thread keeps: fresh memory costs a page fault every 4 kB, more than most filters take."""
+"""Working memory that a thread keeps, because the first touch of fresh memory takes longer than most filters."""
 
 import threading
 from math import prod
@@ -8,13 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 LINE = 64
-"""Bytes of a cache line; working memory starts at one."""
+"""Bytes of a cache line. Working memory starts at the beginning of one."""
 
 _kept = threading.local()
 
 
 def scratch(owner: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """An array of any content, the calling thread's until it asks again under the same `owner`. Never a result."""
+    """An array with any content. It is the calling thread's own until that thread asks again under the same `owner`.
+
+    Never return it from a public function: the next call overwrites it.
+    """
     size = prod(shape) * np.dtype(dtype).itemsize
     memory: npt.NDArray[np.uint8] | None = getattr(_kept, owner, None)
     if memory is None or memory.size < size:

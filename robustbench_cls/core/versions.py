@@ -1,4 +1,4 @@
-"""Versions of what touches pixels or logits, to be stored with every number."""
+"""Versions of the libraries that touch pixels or logits. They are stored with every number."""
 
 import contextlib
 import importlib.metadata
@@ -11,7 +11,6 @@ LIBRARIES = (
     "numpy",
     "numba",
     "pillow",
-    "opencv-python",
     "simplejpeg",
     "imagecorruptions-imaug",
     "robustbench-cls",
@@ -19,11 +18,11 @@ LIBRARIES = (
 
 
 EXTRAS = ("onnxruntime", "openvino")
-"""Backends that need not be there."""
+"""Optional backends: their version is given only where they are installed."""
 
 
 def versions() -> dict[str, str]:
-    """Version by library, Python's among them."""
+    """The installed version of each library, and of Python."""
     found = {"python": platform.python_version()}
     for name in LIBRARIES:
         try:

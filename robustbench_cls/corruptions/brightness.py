@@ -1,8 +1,8 @@
 """Brightness: a brighter daylight.
 
 Adds to the value in HSV, and clips. Hue and saturation stay, so every channel is multiplied by the ratio of the new
-value to the old one (black becomes grey), rounded down. The code that made the published files goes through HSV in
-double precision; ours takes the new value from that arithmetic, and multiplies in single precision. No randomness.
+value to the old one and rounded down; black becomes grey. The code that made the published files goes through HSV in
+double precision. Ours takes the new value from that arithmetic, and multiplies in single precision. No randomness.
 
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `brightness` of hendrycks/robustness.
 """
@@ -19,7 +19,7 @@ from robustbench_cls.core.scratch import scratch
 from robustbench_cls.corruptions.tables import look_up
 
 ADDED = (0.1, 0.2, 0.3, 0.4, 0.5)
-"""What is added to the value in HSV, by severity; 1 is white."""
+"""Amount added to the value in HSV, by severity; 1 is white."""
 
 
 def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
@@ -42,7 +42,9 @@ def render(image_HW3: UInt8Image, severity: int) -> UInt8Image:
 
 @cache
 def _ratios(severity: int) -> Float32Array:
-    """New by old value, 0 for black; the product with the old value rounds down to the reference's level."""
+    """The ratio of new to old value for each old value; 0 for black. Old value times ratio rounds down to the
+    reference's level.
+    """
     old = np.arange(256)
     new = np.floor(np.clip(old / 255.0 + ADDED[severity - 1], 0, 1) * 255)
     exact = np.clip(old + 255 * ADDED[severity - 1], 0, 255)

@@ -1,4 +1,4 @@
-"""What `corrupt` and the JPEG step accept; the messages name what came instead."""
+"""Checks of the arguments of `corrupt` and of the JPEG step. Each message names what came instead."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from robustbench_cls.core.corruption import MINIMUM_SIDE, SEVERITIES
 
 
 def require_integer(word: str, value: object) -> None:
-    """Accept Python's and numpy's integers.
+    """Accept an integer of Python or numpy.
 
     Raises:
         TypeError: it is something else, a bool among them.
@@ -28,7 +28,7 @@ def require_condition(severity: int, seed: int) -> None:
 
 
 def require_images(images: object, dimensions: tuple[int, ...], layouts: str = "HW3") -> None:
-    """Accept uint8 RGB arrays, channels last, of one of these numbers of dimensions.
+    """Accept a uint8 RGB array, channels last, with one of these numbers of dimensions.
 
     Raises:
         TypeError, ValueError: it is something else.

@@ -1,8 +1,8 @@
 """Low contrast: every value moved towards the image's mean of its channel.
 
-With a share p / q of the distance left, N pixels and S the sum of their values, a value v becomes
-floor((p v + (q - p) S / N) / q). All of it is whole numbers here, so the result is exact. The code that made the
-published files computes the same in double precision. No randomness.
+Of each value's distance to the mean a share p / q is left. With N pixels and S the sum of their values, a value v
+becomes floor((p v + (q - p) S / N) / q). This module computes in whole numbers, so the result is exact. The code that
+made the published files computes the same in double precision. No randomness.
 
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `contrast` of hendrycks/robustness.
 """
@@ -16,7 +16,7 @@ from robustbench_cls.core.keys import Key
 from robustbench_cls.core.scratch import scratch
 
 SHARE = ((2, 5), (3, 10), (1, 5), (1, 10), (1, 20))
-"""What is left of the distance from the mean, as a fraction, by severity."""
+"""Share of the distance from the mean that is left, as a fraction p, q, by severity."""
 
 
 def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:

@@ -1,12 +1,13 @@
 """Defocus blur: a lens out of focus.
 
-Convolves each channel with a disk whose edge is softened by a Gaussian, borders mirrored without the edge value, and
-rounds down. Sums over the disk come from sums over its columns, which are carried from row to row, exactly in 16 bits;
-softening, a filter of three values down and across, follows. No randomness.
+Convolves each channel with a disk whose edge a Gaussian softens, and rounds down. Borders are mirrored without the
+edge value. Sums over the disk come from sums over its columns, which are carried from row to row, exactly in 16 bits.
+Softening follows, as a filter of three values down and across. No randomness.
 
-The code that made the published files does the same. There the largest two disks fill their array, and softening
-mirrors the array at its border, so that the image gets 1.3 % and 1.1 % brighter; the terms of `_edge` reproduce that.
-At severity 5 softening there has five values a direction; its outer ones, 0.0003, are moved to the inner ones here.
+The code that made the published files does the same. There the two largest disks fill their array, and softening
+mirrors the array at its border, so the image gets 1.3 % and 1.1 % brighter; the terms at the disk's edge reproduce
+that. At severity 5 its softening has five values in each direction; the outer ones, 0.0003, are here added to the
+inner ones.
 
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `defocus_blur` of hendrycks/robustness.
 """
@@ -30,27 +31,29 @@ SOFTNESS = (0.1, 0.5, 0.5, 0.5, 0.5)
 """Standard deviation of the softening by severity, in pixels."""
 
 ARRAY_REACH = 8
-"""The array of a disk reaches 8 px, or the radius where that is more."""
+"""Reach in px of the array that holds a disk; the radius where that is more."""
 
 INNER = 4
-"""Columns up to this distance, and the others, are added up by themselves: together they can exceed 16 bits."""
+"""Columns up to this distance are summed apart from the others, because the whole sum can exceed 16 bits."""
 
 LANES = 64
-"""Loops over 16 bits are made of steps of this size; what is left over is slow."""
+"""Step size of loops over 16-bit values. What is left over after whole steps is slow."""
 
 TIE = 2.0**-13
-"""Taken away before rounding down: the sums there lie just under a whole number where they should be one."""
+"""Subtracted before rounding down: the reference's sums lie just under a whole number where they should equal it."""
 
 
 class Disk(NamedTuple):
-    """A severity's kernel."""
+    """The disk of one severity, prepared for the kernels below."""
 
     reach_K: Int32Array
     """How far the column at distance k from the centre reaches up and down."""
     own_K: Int32Array
-    """The first column of the same reach: they share their sums."""
+    """The first column with the same reach; columns of one reach share their sums."""
     weights: Float32Array
-    """Of a value; of the centre and each neighbour in softening; of the runs at the edge, and the values outside."""
+    """Five weights: of a value, of the centre and of each neighbour in softening, of the runs at the edge, and of the
+    values outside.
+    """
 
 
 def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
@@ -98,7 +101,7 @@ def _disk(severity: int) -> Disk:
 
 @lru_cache(maxsize=64)
 def _mirror(size: int, margin: int) -> Int32Array:
-    """Where the places -margin .. size + margin - 1 lie inside."""
+    """The place inside the axis that each place from -margin to size + margin - 1 mirrors."""
     last = np.int32(size - 1)
     places_P: Int32Array = np.arange(-margin, size + margin, dtype=np.int32)
     mirrored_P: Int32Array = last - np.abs(last - np.abs(places_P))
@@ -156,7 +159,7 @@ def _weigh(
 
 @kernel
 def _spread(values_V: Float32Array, centre: np.float32, near: np.float32, sum_V: Float32Array) -> None:
-    """Adds the values from the second pixel on, softened across."""
+    """Soften across, and add the values from the second pixel on."""
     middle_V, right_V = values_V[3:], values_V[6:]
     for x in range(sum_V.size):
         sum_V[x] += middle_V[x] * centre + (values_V[x] + right_V[x]) * near
@@ -174,7 +177,7 @@ def _sum(
     values_V: Float32Array,
     across_QV: Float32Array,
 ) -> None:
-    """For each row from -1 to the image's height: the mean over the disk, softened across."""
+    """For each row from -1 to the image's height, compute the mean over the disk, softened across."""
     radius = reach_K.size - 1
     margin, length, before = radius + 2, across_QV.shape[1], own_K[radius - 1]
     for k in range(radius + 1):  # as for row -2
@@ -226,7 +229,7 @@ def _soften(
     soft_V: Float32Array,
     blurred_HV: UInt8Image,
 ) -> None:
-    """Softens down, adds what softening leaves at the upper and lower edge of the array, and rounds down."""
+    """Soften down, add what softening leaves at the upper and lower edge of the array, and round down."""
     radius = reach_K.size - 1
     margin, length = radius + 2, blurred_HV.shape[1]
     centre, near, reach = weights[1], weights[2], reach_K[radius - 1]

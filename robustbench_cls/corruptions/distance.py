@@ -10,17 +10,20 @@ from robustbench_cls.core.arrays import Int32Array
 from robustbench_cls.core.kernel import kernel
 
 FARTHEST = 20
-"""Pixels from the edge at which shading ends."""
+"""Distance from the edge in pixels at which shading ends."""
 
 STEP, DIAGONAL, KNIGHT = 1 << 16, 91750, 143976
 """Lengths 1, 1.4 and 2.1969 of the moves that distances are made of, in 65,536ths of a pixel."""
 
 REACH = 20
-"""Places along a row from which distances come: 0 to 4, and then 0, 5, 10, 15 and 20."""
+"""How far along a row distances travel: first 0 to 4 places, then 0, 5, 10, 15 and 20."""
 
 
 def distance_to(edges: npt.NDArray[np.uint8]) -> Int32Array:
-    """From each place to the nearest 2 of `edges`, in 65,536ths of a pixel, at most FARTHEST px; the same margin."""
+    """The distance of each place to the nearest 2 in `edges`, in 65,536ths of a pixel, at most FARTHEST px.
+
+    The result has the margin that `edges` has.
+    """
     height, width = edges.shape[0] - 2, edges.shape[1] - 2
     distance = np.full((height + 4, width + 4), FARTHEST * STEP, np.int32)
     _start(edges, distance)
@@ -32,7 +35,7 @@ def distance_to(edges: npt.NDArray[np.uint8]) -> Int32Array:
 
 @kernel
 def _start(edges: npt.NDArray[np.uint8], distance: Int32Array) -> None:
-    """The longest distance, and 0 where there is an edge; `distance` has a margin of one place more than `edges`."""
+    """Begin with 0 at each edge and the longest distance elsewhere. `distance` has one more place of margin."""
     for y in range(edges.shape[0]):
         edge, row = edges[y], distance[y + 1, 1:]
         for x in range(edge.size):
@@ -41,7 +44,7 @@ def _start(edges: npt.NDArray[np.uint8], distance: Int32Array) -> None:
 
 @kernel
 def _sweep(distance: Int32Array, begin: int, stride: int, run_2N: Int32Array) -> None:
-    """Shorten ways, along the row `begin` and then each `stride` rows on, by the moves from rows and places before."""
+    """From row `begin` on, by `stride`, shorten each distance by the moves from places that were passed before."""
     step, diagonal, knight = np.int32(STEP), np.int32(DIAGONAL), np.int32(KNIGHT)
     width = distance.shape[1] - 4
     direct, nearby = run_2N[0], run_2N[1]

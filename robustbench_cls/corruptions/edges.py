@@ -10,14 +10,14 @@ from robustbench_cls.core.arrays import Int32Array
 from robustbench_cls.core.kernel import kernel
 
 EDGE_LOW, EDGE_HIGH = 50, 150
-"""Gradients that may belong to an edge, and those that begin one."""
+"""The least gradient that may belong to an edge, and the least that begins one."""
 
 TANGENT = 13573
 """Tangent of 22.5 degrees, in 32,768ths."""
 
 
 def find_edges(depth_HW: Int32Array) -> npt.NDArray[np.uint8]:
-    """2 where Canny's filter finds an edge, with a margin of one place."""
+    """An array with a margin of one place that holds 2 where Canny's filter finds an edge."""
     height, width = depth_HW.shape
     depth = np.empty((height + 2, width + 2), np.int32)
     depth[1:-1, 1:-1] = depth_HW
@@ -33,7 +33,7 @@ def find_edges(depth_HW: Int32Array) -> npt.NDArray[np.uint8]:
 
 @kernel
 def _gradients(depth: Int32Array, across_HW: Int32Array, down_HW: Int32Array, steep: Int32Array) -> None:
-    """Sobel's, and the sum of both without their signs; `depth` and `steep` have a margin of one place."""
+    """Sobel's two gradients, and the sum of their sizes. `depth` and `steep` have a margin of one place."""
     two = np.int32(2)
     height, width = across_HW.shape
     for y in range(height):
@@ -48,7 +48,7 @@ def _gradients(depth: Int32Array, across_HW: Int32Array, down_HW: Int32Array, st
 
 @kernel
 def _thin(steep: Int32Array, across_HW: Int32Array, down_HW: Int32Array, edges: npt.NDArray[np.uint8]) -> None:
-    """1 or 2, for a low or a high gradient, where no neighbour across the edge is steeper; of equals, the first."""
+    """Mark a place 1 (low gradient) or 2 (high) where no neighbour across the edge is steeper; of equals, the first."""
     for y in range(across_HW.shape[0]):
         above, here, below = steep[y], steep[y + 1], steep[y + 2]
         across_W, down_W, edges_W = across_HW[y], down_HW[y], edges[y + 1, 1:]

@@ -4,11 +4,12 @@ Moves the corners of a triangle at random and the image with them (an affine map
 a field of uniform numbers smoothed by a Gaussian (edges mirrored with the edge pixel twice). Both sample linearly;
 results are rounded down.
 
-The code that made the published files is for 224 px; its lengths are here proportional to the shorter side, its
-displacements too, so that an image and its enlargement look alike. Under its draws, and with its libraries as they are
-today, 4 values in 1,000 differ at severity 1, 1 in 10,000 at the others, by one level. Places of its affine map in
-steps of 1/32 px, as OpenCV long had them, would move 4 values in 100 by up to 2 levels. At severities 1 and 2 the
-affine map moves the image far more than at 3 to 5. The package is another algorithm: no affine map, and other fields.
+The code that made the published files is for 224 px. Here its lengths and displacements are proportional to the
+shorter side, so that an image and its enlargement look alike. With the same random numbers, and with today's versions
+of its libraries, 4 values in 1,000 differ at severity 1 and 1 in 10,000 at the others, by one level. OpenCV long
+rounded the places of the affine map to 1/32 px; that would move 4 values in 100 by up to 2 levels. At severities 1
+and 2 the affine map moves the image far more than at 3 to 5. The package uses another algorithm: it has no affine map,
+and other fields.
 
 Randomness: stream 0, a uniform16 for each pixel in the order 2HW, to the right and then down, as
 2 (uniform16 + 0.5) / 65536 - 1. Stream 1, six fractions, x and y of the triangle's corner at the lower right, the
@@ -30,7 +31,7 @@ from robustbench_cls.corruptions.streams import fraction, uniforms
 from robustbench_cls.corruptions.wide_gaussian import smoothed
 
 HEIGHT = (488.0, 488.0, 12.2, 17.08, 29.28)
-"""Factor of the smoothed field in pixels, by severity, at 224 px."""
+"""Factor, in pixels, by which the smoothed field is multiplied, by severity, at 224 px."""
 
 SIGMA = (170.8, 19.52, 2.44, 2.44, 2.44)
 """Standard deviation in pixels of the Gaussian that smooths the field, by severity, at 224 px."""
@@ -39,10 +40,10 @@ TILT = (24.4, 48.8, 4.88, 4.88, 4.88)
 """Largest move in pixels of a corner of the triangle along each axis, by severity, at 224 px."""
 
 PACKAGE_HEIGHT = (12.5, 16.25, 21.25, 25.0, 30.0)
-"""The package's factor of the smoothed field by severity, where the field is of ±0.005 of the image's height."""
+"""The package's factor of the smoothed field, by severity. Its field runs to ±0.005 of the image's height."""
 
 PACKAGE_SIGMA = 0.01
-"""The package's standard deviation, of each side of the image."""
+"""The package's standard deviation, as a share of each side of the image."""
 
 
 def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
@@ -59,7 +60,7 @@ def apply_package(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
 def render(
     image_HW3: UInt8Image, severity: int, corners_32: npt.NDArray[np.float64], uniform_2HW: Float32Array
 ) -> UInt8Image:
-    """The image under these numbers of -1..1: a move of each corner, x and y, and the two fields."""
+    """The transformed image. All numbers are -1..1: the move of each corner in x and y, and the two fields."""
     height, width, _ = image_HW3.shape
     scale = min(height, width) / 224
     level = severity - 1
@@ -74,7 +75,7 @@ def render(
 
 
 def render_package(image_HW3: UInt8Image, severity: int, uniform_2HW: Float32Array) -> UInt8Image:
-    """The image under these two fields of numbers of -1..1, by the package's algorithm."""
+    """The image transformed by the package's algorithm. The two fields hold numbers of -1..1."""
     height, width, _ = image_HW3.shape
     places_2HW = np.empty((2, height, width), np.float32)
     for axis in range(2):
@@ -89,7 +90,7 @@ def _fields(image_HW3: UInt8Image, key: Key) -> Float32Array:
 
 
 def _back(height: int, width: int, moves_32: npt.NDArray[np.float64]) -> tuple[np.float64, ...]:
-    """Where the pixel at (x, y) comes from: x a + y b + c, x d + y e + f."""
+    """The numbers a to f of the place that the pixel at (x, y) comes from: x a + y b + c, x d + y e + f."""
     x, y, reach = float(width // 2), float(height // 2), float(min(height, width) // 3)
     corners = ((x + reach, y + reach), (x + reach, y - reach), (x - reach, y - reach))
     moved = [(float(u) + float(du), float(v) + float(dv)) for (u, v), (du, dv) in zip(corners, moves_32, strict=True)]

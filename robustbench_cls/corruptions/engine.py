@@ -1,4 +1,4 @@
-"""`corrupt` and what the evaluation needs of corruptions: all of them by name, and one image."""
+"""`corrupt`, and what the evaluation uses of corruptions: all of them by name, and one image corrupted."""
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -21,7 +21,7 @@ Images = TypeVar("Images")
 """A uint8 numpy array (HW3, BHW3) or torch tensor (3HW, B3HW)."""
 
 VERSION = 1
-"""Of the engine: another one may give other bytes for the same key. A part of the protocol of what was measured."""
+"""The engine's version. Another version may give other bytes for the same key, so each stored result names it."""
 
 _CANONICAL = {name: place for place, name in enumerate((*IMAGENET_C, *EXTRA))}
 
@@ -42,15 +42,15 @@ def corrupt(
             (a batch), or a torch tensor 3HW or B3HW on any device.
         name: a corruption of ImageNet-C such as `fog`, or any other that `all_corruptions` gives.
         severity: 1 (mild) .. 5.
-        image_ids: what stands for each image in its random draws, text or integer (3 and "3" are the same): one
-            for one image, a sequence of B for a batch. None stands for "0", and for "0", "1", ... in a batch;
-            give real ids where images come in several batches, or each batch repeats the draws of the first.
+        image_ids: the name of each image, on which its random draws depend: one for one image, a sequence of B for
+            a batch. Text or integer; 3 and "3" are the same. None takes "0", or "0", "1", ... in a batch. Give real
+            ids where images come in several batches: without them each batch repeats the draws of the first.
         seed: any integer; another seed gives another ImageNet-C.
-        variant: `published` does as the code that made the published ImageNet-C, `imagecorruptions` as the package
-            of that name. They differ in elastic_transform, frost, motion_blur and snow.
+        variant: `published` follows the code that made the published ImageNet-C, `imagecorruptions` the package of
+            that name. They differ in elastic_transform, frost, motion_blur and snow.
 
     Returns:
-        New images of the same kind, shape, type and device. Without the JPEG step of the published files: see
+        New images of the same kind, shape, type and device. The JPEG step of the published files is not taken; see
         `corruptions.jpeg`.
 
     Raises:
@@ -84,7 +84,7 @@ def corrupt_image(
     seed: int,
     variant: Variant = "published",
 ) -> UInt8Image:
-    """One corrupted image: `corrupt` for a caller that holds the corruption and one numpy image.
+    """One corrupted image, for a caller that has the `Corruption` itself and one numpy image.
 
     Raises:
         TypeError, ValueError: as `corrupt`.
@@ -100,7 +100,7 @@ def corrupt_image(
 
 
 def all_corruptions() -> Mapping[str, Corruption]:
-    """Every corruption by name: the 15 of ImageNet-C and its extra four in the field's order, then others by name."""
+    """Every corruption by name: the 15 of ImageNet-C and its extra four in the order of the papers, then others."""
     return _in_order(own_files())
 
 
@@ -123,7 +123,7 @@ def in_groups(conditions: Sequence[Condition]) -> tuple[Condition, ...]:
 
 
 def named_corruptions(names: Sequence[str]) -> list[Corruption]:
-    """These corruptions, each once and in the field's order; all of them where no name is given.
+    """The corruptions with these names, each once, in the order of the papers. No names give all corruptions.
 
     Raises:
         UserError: there is no such corruption.
@@ -133,7 +133,7 @@ def named_corruptions(names: Sequence[str]) -> list[Corruption]:
 
 
 def engine_version(variant: Variant) -> str:
-    """What computes the corruptions, for the protocol: `engine 1 as published`."""
+    """The engine and the variant as text for the protocol, such as `engine 1 as published`."""
     return f"engine {VERSION} as {variant}"
 
 
@@ -144,12 +144,12 @@ def _named(name: str) -> Corruption:
 
 
 def _is_tensor(images: object) -> bool:
-    # By name: naming the class itself would import torch.
+    # Compared by name, because the class itself would need torch imported.
     return any((base.__module__, base.__name__) == ("torch", "Tensor") for base in type(images).__mro__)
 
 
 def _channels_last(images: Any) -> UInt8Image:
-    """The images as a checked HW3 or BHW3 array; numpy ones as they are."""
+    """Check the images, and give them as an HW3 or BHW3 array. Numpy images are not copied."""
     if not _is_tensor(images):
         require_images(images, (3, 4), "numpy HW3 or BHW3, or torch 3HW or B3HW")
         return cast(UInt8Image, images)
@@ -182,7 +182,7 @@ def _one_id(image_ids: object) -> str:
 def _batch_ids(image_ids: Any, count: int) -> list[str]:
     if image_ids is None:
         return [str(i) for i in range(count)]
-    # a text is a sequence too, of letters; a set has no order, a mapping's ids are its keys or its values
+    # a text is a sequence of letters, a set has no order, and a mapping's ids could be its keys or its values
     if isinstance(image_ids, str | bytes | int | np.integer | AbstractSet | Mapping):
         raise TypeError(f"a batch of {count} images takes a sequence of ids, got {image_ids!r}")
     ids = [_as_id(image_id) for image_id in image_ids]

@@ -1,8 +1,8 @@
 """Fog: a cloudy veil of lower contrast.
 
 Adds a plasma fractal (diamond-square on a torus), whose detail weakens from octave to octave, rescales so that white
-stays in range, and rounds down. The fractal is as wide as the next power of two of the longer side, 256 at 224 px,
-and spreads over 0..1 as a whole, not in the part that the image shows.
+stays in range, and rounds down. The side of the fractal is the next power of two from the longer side on: 256 at
+224 px. The whole fractal spreads over 0..1, not only the part that the image shows.
 
 The code that made the published files does the same at 224 px, in double precision.
 
@@ -37,7 +37,7 @@ def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
 
 
 def render(image_HW3: UInt8Image, severity: int, uniform_N: Float32Array) -> UInt8Image:
-    """The image under the fractal of these numbers of -1..1, `fractal_side` squared less one of them."""
+    """The image under the fractal of these numbers of -1..1; there are `fractal_side` squared, less one."""
     side = fractal_side(image_HW3)
     plasma, least, most = fractal(side, DECAY[severity - 1], uniform_N)
     white, thickness = int(image_HW3.max()) / 255, THICKNESS[severity - 1]
@@ -57,13 +57,13 @@ def render(image_HW3: UInt8Image, severity: int, uniform_N: Float32Array) -> UIn
 
 
 def fractal_side(image_HW3: UInt8Image) -> int:
-    """The power of two that covers the image."""
+    """The side of the fractal: the least power of two that covers the image."""
     side: int = 1 << (max(image_HW3.shape) - 1).bit_length()
     return side
 
 
 def fractal(side: int, decay: float, uniform_N: Float32Array) -> tuple[Float32Array, np.float32, np.float32]:
-    """The fractal, at least `side` rows and columns of any scale, with its smallest and its largest value."""
+    """The fractal at any scale, with at least `side` rows and columns, and its smallest and largest value."""
     octaves = side.bit_length() - 1
     amplitudes_O = np.array([(100 / decay**octave) ** 2 for octave in range(octaves)], np.float32)
     fields = scratch("fog_fields", (5, side + 1, side + 1), np.float32)
@@ -89,7 +89,7 @@ def _octaves(
     right: Float32Array,
     below: Float32Array,
 ) -> None:
-    """From a fractal of 1 x 1 squares in `corners` to one of 2^O x 2^O, in `corners` if O is even, else in `finer`."""
+    """Refine a fractal of 1 x 1 squares in `corners` to 2^O x 2^O, in `corners` if O is even, else in `finer`."""
     count, start = np.int64(1), np.int64(0)  # numba compiles a kernel again for each number written out
     even, odd = np.int64(0), np.int64(1)
     for octave in range(amplitudes_O.size):
@@ -119,7 +119,7 @@ def _middle(
     amplitude: np.float32,
     middles: Float32Array,
 ) -> None:
-    """Means of four places, two of each field, plus noise, from the row and column 1 on.
+    """Compute means of four places, two of each field, plus noise, from row and column 1 on.
 
     The bits of `shifts` tell of each place, in pairs, whether it lies a row down, and whether a column to the right.
     """
@@ -134,7 +134,7 @@ def _middle(
 
 @kernel
 def _weave(even: Float32Array, start: int, odd: Float32Array, count: int, finer: Float32Array, parity: int) -> None:
-    """Rows of this parity, in turn a place of `even`, from the row and column `start` on, and one of `odd`, from 1."""
+    """Fill rows of this parity with places of `even` (from row and column `start` on) and `odd` (from 1) in turn."""
     for y in range(count):
         left, right, row = even[y + start][start:], odd[y + 1][1:], finer[2 * y + parity]
         for x in range(count):

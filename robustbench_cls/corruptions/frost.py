@@ -3,10 +3,10 @@
 Adds a random crop of a photo of frost: 1, 0.8, 0.7, 0.65, 0.6 of the image and 0.4, 0.6, 0.7, 0.7, 0.75 of the
 frost (severity 1..5), then clips.
 
-The code that made the published files crops the photo at its native size and draws among five. It is not defined
-for an image that is as high or as wide as the photo, or more; such a photo is enlarged (cubic) by 1.1 times the
-larger ratio, which is the rule of the package. The package enlarges every photo by 1.1 or more, and draws among six,
-two of which are the same picture (`frost2.png`, `frost3.png`). The last offset is never drawn.
+The code that made the published files crops the photo at its native size and draws among five photos. It has no rule
+for an image that is as high or as wide as the photo, or more. There the package's rule is taken: the photo is enlarged
+(cubic) by 1.1 times the larger ratio. The package enlarges every photo by 1.1 or more, and draws among six, two of
+which are the same picture (`frost2.png`, `frost3.png`). Neither draws the last possible offset.
 
 Randomness: numbers of stream 0, each times the count of choices, rounded down: 0 the photo, 1 the top row, 2 the left
 column.
@@ -28,7 +28,6 @@ from robustbench_cls.core.corruption import Corruption
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.kernel import kernel
 from robustbench_cls.core.keys import Key
-from robustbench_cls.corruptions.opencv import opencv
 from robustbench_cls.corruptions.streams import integer
 
 IMAGE = (1.0, 0.8, 0.7, 0.65, 0.6)
@@ -38,10 +37,10 @@ FROST = (0.4, 0.6, 0.7, 0.7, 0.75)
 """Share of the frost by severity."""
 
 PHOTOS = ("frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg", "frost6.jpg")
-"""Files of the package; only the first five are in the published files."""
+"""The package's files. The published ImageNet-C uses only the first five."""
 
 ENLARGEMENT = 1.1
-"""Of the photos in the package, and of those that are too small for an image."""
+"""Factor by which the package enlarges each photo, and by which too small photos are enlarged beyond the image."""
 
 Size: TypeAlias = tuple[int, int]
 
@@ -59,24 +58,24 @@ def apply_package(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
 
 
 def render(image_HW3: UInt8Image, severity: int, photo: int, top: int, left: int) -> UInt8Image:
-    """The image under the crop at this place of a photo, 0..4."""
+    """The image under a crop of photo 0..4 at this place."""
     return _frosted(image_HW3, severity, photo, size_of(photo, image_HW3), top, left)
 
 
 def render_package(image_HW3: UInt8Image, severity: int, photo: int, top: int, left: int) -> UInt8Image:
-    """The image under the crop at this place of an enlarged photo, 0..5, as the package does it."""
+    """The image under a crop of the enlarged photo 0..5 at this place, as the package does it."""
     return _frosted(image_HW3, severity, photo, package_size(photo, image_HW3), top, left)
 
 
 def size_of(photo: int, image_HW3: UInt8Image) -> Size:
-    """Height and width that the photo is cropped from: its own, if the image is smaller."""
+    """Height and width of the photo before the crop: its own where the image is smaller, else enlarged."""
     height, width = _photo(photo).shape[:2]
     fits = height > image_HW3.shape[0] and width > image_HW3.shape[1]
     return (height, width) if fits else package_size(photo, image_HW3)
 
 
 def package_size(photo: int, image_HW3: UInt8Image) -> Size:
-    """Height and width that the package crops the photo from."""
+    """Height and width to which the package enlarges the photo before the crop."""
     height, width = _photo(photo).shape[:2]
     return _times((height, width), max(1, image_HW3.shape[0] / height, image_HW3.shape[1] / width))
 
@@ -106,19 +105,21 @@ def _frosted(image_HW3: UInt8Image, severity: int, photo: int, size: Size, top: 
 
 @cache
 def _photo(number: int) -> UInt8Image:
-    """RGB, read once."""
+    """The photo of this number, RGB, read once."""
+    from PIL import Image
+
     path = _folder() / PHOTOS[number]
-    photo_bgr = opencv().imread(str(path)) if path.is_file() else None
-    if photo_bgr is None:
+    try:
+        return np.array(Image.open(path).convert("RGB"))
+    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for a damaged file
         raise UserError(
-            f"frost needs the photo {path}, which is missing or damaged.\n"
+            f"frost needs the photo {path}, which is missing or damaged ({error}).\n"
             "Install the package again: pip install --force-reinstall --no-deps imagecorruptions-imaug"
-        )
-    return np.ascontiguousarray(photo_bgr[..., ::-1])
+        ) from error
 
 
 def _folder() -> Path:
-    """Where the package keeps its photos; importing it would take a second."""
+    """Where the package keeps its photos. It is not imported: that takes a second, and needs OpenCV."""
     spec = find_spec("imagecorruptions")
     if spec is None or not spec.submodule_search_locations:
         raise UserError(
@@ -130,13 +131,13 @@ def _folder() -> Path:
 
 @cache
 def _larger_photo(number: int) -> UInt8Image:
-    """As the package crops it for images no larger than the photo."""
+    """The photo enlarged as the package does it for images no larger than the photo."""
     height, width = size = _times(_photo(number).shape[:2], 1)
     return enlarged_crop(_photo(number), size, slice(0, height), slice(0, width))
 
 
 def enlarged_crop(photo_HW3: UInt8Image, size: Size, rows: slice, columns: slice) -> UInt8Image:
-    """The part of these rows and columns of the photo enlarged to this size by cubic interpolation."""
+    """These rows and columns of the photo after it is enlarged to this size by cubic interpolation."""
     above_H4, down_H4 = _cubic(photo_HW3.shape[0], size[0], rows)
     before_W4, across_W4 = _cubic(photo_HW3.shape[1], size[1], columns)
     enlarged = np.empty((len(above_H4), len(before_W4), 3), np.uint8)
@@ -146,7 +147,7 @@ def enlarged_crop(photo_HW3: UInt8Image, size: Size, rows: slice, columns: slice
 
 
 def _cubic(size: int, enlarged: int, part: slice) -> tuple[Int64Array, Float64Array]:
-    """For each value of this part of the enlarged axis four values of the axis, and their weights."""
+    """Four places of the axis, with their weights, for each place in this part of the enlarged axis."""
     places_N = (np.arange(part.start, part.stop) + 0.5) * (size / enlarged) - 0.5
     before_N = np.floor(places_N)
     distance_N4 = np.abs((places_N - before_N)[:, None] - np.arange(-1, 3))
@@ -181,7 +182,7 @@ def _enlarge(
                 enlarged_HV[y, 3 * x + channel] = np.uint8(min(max(value, 0.0), 255.0))
 
 
-# In float64, as the original adds: many sums are whole numbers, and rounding down shows the last bit.
+# In float64, as in the original: many sums are whole numbers, so the last bit decides how they round down.
 
 
 @kernel

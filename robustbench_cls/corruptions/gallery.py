@@ -1,4 +1,4 @@
-"""A picture of every corruption at every severity, of one photo."""
+"""The gallery: one photo under every corruption at every severity, in one picture."""
 
 from typing import TYPE_CHECKING
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from PIL import Image
 
 SIZE = 224
-"""Side in px at which the photo is corrupted, as ImageNet-C is."""
+"""Side in px at which the photo is corrupted: that of ImageNet-C."""
 
 GAP, LABEL, MIDDLE, HEADER = 4, 132, 16, 24
-"""Pixels between two pictures, for the names on the left of them, between the blocks, and for the severities."""
+"""Pixels between two pictures, for the names on the left, between the two blocks, and for the severities on top."""
 
 
 def gallery(photo: "Image.Image", side: int = 96, seed: int = 0) -> "Image.Image":
-    """Two blocks of rows, a corruption a row, severities 1 to 5 from left to right, each picture `side` px wide.
+    """Draw two blocks of rows: one corruption in each row, severities 1 to 5 from left to right, `side` px each.
 
     The photo's centre square is corrupted at 224 px and made smaller afterwards.
 

@@ -1,12 +1,12 @@
 """The Gaussian filter of scikit-image, `skimage.filters.gaussian`, in float32.
 
-Separable and cut at `truncate` standard deviations: the columns first, then the rows, with the weights of one
-distance applied to the sum of the two values there. Results are in the units of the input and not rounded; those of
-an even area lie within 1e-4 of it, for values up to 255.
+The filter is separable and ends at `truncate` standard deviations. It goes over columns first, then rows; the weight of
+a distance is applied to the sum of the two values at that distance. Results are in the units of the input and are not
+rounded. Where the input is even, they lie within 1e-4 of it, for values up to 255.
 
-For a standard deviation s from 8/3 px on, `blur` splits the columns' filter in two of s / sqrt(2), and computes the
-first of them, and the rows, only for one of every 3/4 s rows: two times as fast at 3 px, four times at 6 px. Its
-values stay within 0.07 levels of the direct way.
+For a standard deviation s of 8/3 px or more, `blur` takes a short cut. It splits the columns' filter in two of
+s / sqrt(2), and computes the first of them, and the rows, only for one row in 3/4 s. That is twice as fast at 3 px and
+four times as fast at 6 px. Values stay within 0.07 levels of the direct way.
 """
 
 from functools import cache, lru_cache
@@ -20,14 +20,14 @@ from robustbench_cls.core.kernel import kernel
 from robustbench_cls.core.scratch import scratch
 
 Mode: TypeAlias = Literal["nearest", "reflect"]
-"""What lies outside: the edge value (`nearest`), or the image mirrored with its edge value twice (`reflect`)."""
+"""Values outside the image: the edge value (`nearest`), or the mirror image with the edge value twice (`reflect`)."""
 
 EVEN = 2.0**-13
 """Added before rounding down, so that float32 leaves an even area as it is."""
 
 
 def smooth(values_HWC: Float32Array, sigma: float, mode: Mode = "nearest", truncate: float = 4.0) -> Float32Array:
-    """A blurred copy, each channel by itself; `sigma` in pixels."""
+    """A blurred copy; each channel is blurred by itself, and `sigma` is in pixels."""
     height, width, channels = values_HWC.shape
     taps = _taps(sigma, truncate)
     reach = taps.size - 1
@@ -39,7 +39,7 @@ def smooth(values_HWC: Float32Array, sigma: float, mode: Mode = "nearest", trunc
 
 
 def blur(image_HW3: UInt8Image, sigma: float) -> UInt8Image:
-    """The image blurred, its edges continued, and rounded down."""
+    """The image blurred and rounded down. Edges are continued."""
     height, width, _ = image_HW3.shape
     values_HV = scratch("blur_values", (height, width * 3), np.float32)
     _lift(image_HW3.reshape(-1), values_HV.reshape(-1))
@@ -59,7 +59,7 @@ def blur(image_HW3: UInt8Image, sigma: float) -> UInt8Image:
         places_P = _places(start - half.size + 1, start + (count - 1) * step + half.size, height, "nearest")
         few_JV = scratch("blur_smooth", (count, width * 3), np.float32)
         _smooth(values_HV, places_P, step, half, outside_2R, taps, pad, few_JV)
-        smooth_HV = values_HV  # no longer needed, and in the cache
+        smooth_HV = values_HV  # reused: it is no longer needed, and it is in the processor's cache
         _interpolate(few_JV, first_H + np.int32(before), weights_HT, smooth_HV)
     blurred = np.empty_like(image_HW3, order="C")
     _lower(smooth_HV.reshape(-1), blurred.reshape(-1))
@@ -73,7 +73,7 @@ def _row(length: int, outside_2R: Int32Array) -> Float32Array:
 
 @cache
 def _taps(sigma: float, truncate: float) -> Float32Array:
-    """The weights at distance 0, 1, 2 ...; all of them, both sides counted, sum to 1."""
+    """The weights at distance 0, 1, 2 ... Counted on both sides, they sum to 1."""
     reach = int(truncate * sigma + 0.5)
     heights = [exp(-0.5 * (distance / sigma) ** 2) for distance in range(reach + 1)]
     total = heights[0] + 2 * sum(heights[1:])
@@ -83,7 +83,7 @@ def _taps(sigma: float, truncate: float) -> Float32Array:
 
 @lru_cache(maxsize=64)
 def _places(start: int, stop: int, size: int, mode: Mode) -> Int32Array:
-    """Where the values of the places start .. stop - 1 lie inside 0 .. size - 1."""
+    """The place inside 0 .. size - 1 whose value each place of start .. stop - 1 takes."""
     places_P = np.arange(start, stop, dtype=np.int32)
     if mode == "reflect":
         phase_P = places_P % np.int32(2 * size)
@@ -93,7 +93,7 @@ def _places(start: int, stop: int, size: int, mode: Mode) -> Int32Array:
 
 @lru_cache(maxsize=64)
 def _outside(width: int, reach: int, channels: int, mode: Mode) -> Int32Array:
-    """Of a row of interleaved channels, where its padding on the left and on the right lies inside."""
+    """The places inside a row of interleaved channels from which its padding on the left and on the right comes."""
     left_R, right_R = _places(-reach, 0, width, mode), _places(width, width + reach, width, mode)
     both_2RC = np.stack([left_R, right_R])[..., None] * np.int32(channels) + np.arange(channels, dtype=np.int32)
     return np.reshape(both_2RC, (2, reach * channels))
@@ -101,7 +101,7 @@ def _outside(width: int, reach: int, channels: int, mode: Mode) -> Int32Array:
 
 @lru_cache(maxsize=64)
 def _between(height: int, step: int, sigma: float) -> tuple[Int32Array, Float32Array]:
-    """For each row the number of the first of the few rows, step apart, that make it up, and their weights."""
+    """For each row: the first of the computed rows, `step` apart, that it is interpolated from, and their weights."""
     count = 2 * int(4 * sigma / step + 0.5)
     first_H = np.arange(height, dtype=np.int32) // np.int32(step) - np.int32(count // 2 - 1)
     weights = []
@@ -159,7 +159,7 @@ def _smooth(
     pad: Float32Array,
     smooth_JV: Float32Array,
 ) -> None:
-    """Row j of the result is around place j * step + the reach of taps_down."""
+    """Smooth; row j of the result is centred at place j * step + the reach of taps_down."""
     reach, across = taps_down.size - 1, taps_across.size - 1
     margin, length = outside_2R.shape[1], values_HV.shape[1]
     d = margin // across

@@ -3,8 +3,8 @@
 Blurs with a Gaussian cut at 4 standard deviations, edges continued, and rounds down. No randomness.
 
 The code that made the published files does the same. From 3 px on `gaussian.blur` takes a short cut, which moves
-about 0.5 % of the values by one level; and an even area keeps its level, where a few of the 256 levels lose one there
-to rounding.
+about 0.5 % of the values by one level. An even area keeps its level here; there, rounding takes one level off a few of
+the 256.
 
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `gaussian_blur` of hendrycks/robustness.
 """

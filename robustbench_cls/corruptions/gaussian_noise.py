@@ -33,7 +33,7 @@ def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
 
 
 def render(image_HW3: UInt8Image, severity: int, normal_HW3: Float32Array) -> UInt8Image:
-    """The image under this field of standard normal numbers."""
+    """The image with the noise of this field of standard normal numbers."""
     return _noisy(image_HW3, _levels(normal_HW3, severity))
 
 
@@ -44,7 +44,7 @@ def _noisy(image_HW3: UInt8Image, levels_HW3: Int16Array) -> UInt8Image:
 
 
 def _levels(normal: Float32Array, severity: int) -> Int16Array:
-    """The noise rounded down, which gives the levels of the sum rounded down, as those of the image are whole."""
+    """The noise rounded down. The image's levels are whole, so adding this rounds the sum down."""
     levels: Int16Array = np.floor(normal * (SIGMA[severity - 1] * 255)).astype(np.int16)
     return levels
 

@@ -1,11 +1,11 @@
 """Glass blur: seen through frosted glass.
 
-Blurs and rounds down, lets each pixel take the colour of a random pixel nearby, in some rounds, and blurs and rounds
-down once more. A round goes from the bottom right to the top left and in place, so that a colour may travel on; a
-border of d px is never changed, and offsets run from -d to d - 1: the picture drifts by half a pixel a round.
+Blurs and rounds down, then lets each pixel take the colour of a random pixel nearby, in one or more rounds, and blurs
+and rounds down once more. A round works in place from the bottom right to the top left, so a colour may travel on. A
+border of d px never changes. Offsets run from -d to d - 1, so the picture drifts by half a pixel in each round.
 
-The code that made the published files does the same, at 224 px only; what reads as a swap of two pixels is a copy
-there too. Levels of even areas are kept here, and drop by one or two there at severity 4 for a third of the levels.
+The code that made the published files does the same, at 224 px only; its line that reads like a swap of two pixels
+copies one, too. Even areas keep their level here. There, at severity 4, a third of the levels drop by one or two.
 
 Randomness: stream 0, a uniform16 u for each change in the order of rounds, rows and columns, both from the far end.
 With n = 2 d: dx = (n u >> 16) - d, dy = (n (n u mod 65536) >> 16) - d; probabilities are exact to 65,536ths.
@@ -39,7 +39,7 @@ def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
 
 
 def offsets(key: Key, height: int, width: int, severity: int) -> Int8Array:
-    """What `render` takes."""
+    """The offsets that `render` takes, drawn from the key."""
     reach = REACH[severity - 1]
     shape = (ROUNDS[severity - 1], height - 2 * reach, width - 2 * reach)
     offsets_2IRC = np.empty((2, *shape), np.int8)
@@ -48,7 +48,7 @@ def offsets(key: Key, height: int, width: int, severity: int) -> Int8Array:
 
 
 def render(image_HW3: UInt8Image, severity: int, offsets_2IRC: Int8Array) -> UInt8Image:
-    """The image under these offsets: dx and dy of each round, row and column, from the bottom right corner on."""
+    """The image after these offsets: dx and dy of each round, row and column, from the bottom right corner on."""
     height, width, _ = image_HW3.shape
     sigma, reach = SIGMA[severity - 1], REACH[severity - 1]
     shuffled = blur(image_HW3, sigma)

@@ -1,10 +1,10 @@
 """Impulse noise: salt and pepper, from bit errors.
 
-Each value of each channel is, independently, left alone or set to 0 or to 255, both as likely. The code that made the
+Each value of each channel, independently, stays or is set to 0 or to 255, both equally likely. The code that made the
 published files does the same.
 
-Randomness: stream 0, a uniform16 for each value in the order HW3: under half the amount is salt, from there to
-the amount is pepper (amounts in 65,536ths, so exact to 0.00001).
+Randomness: stream 0, a uniform16 for each value in the order HW3. A number under half the amount gives salt, one from
+there to the amount gives pepper. Amounts are in 65,536ths, so they are exact to 0.00001.
 
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `impulse_noise` of hendrycks/robustness.
 """
@@ -27,7 +27,7 @@ def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
 
 
 def render(image_HW3: UInt8Image, severity: int, uniform_HW3: UInt16Array) -> UInt8Image:
-    """The image under this field of integers 0..65535."""
+    """The image with the noise of this field of integers 0..65535."""
     pepper = np.uint16(round(AMOUNT[severity - 1] * 65536))
     salt = np.uint16(pepper // 2)
     noisy = np.empty_like(image_HW3)

@@ -1,7 +1,7 @@
 """JPEG compression: the artefacts of a lossy file.
 
-Saves as JPEG (4:2:0) and loads again; the pixels are Pillow's. The code that made the published files does the same;
-like all of them, these were then saved once more, at quality 85. No randomness.
+Saves as JPEG (4:2:0) and loads again; the pixels are Pillow's. The code that made the published files does the same.
+Like all published files, those of this corruption were then saved once more, at quality 85. No randomness.
 
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `jpeg_compression` of hendrycks/robustness.
 """
@@ -21,7 +21,7 @@ def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
 
 
 def render(image_HW3: UInt8Image, severity: int) -> UInt8Image:
-    """The image as its JPEG file shows it."""
+    """The image after saving as JPEG and loading again."""
     return jpeg_roundtrip(image_HW3, QUALITY[severity - 1])
 
 

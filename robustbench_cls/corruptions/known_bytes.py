@@ -1,6 +1,6 @@
-"""What the engine's `VERSION` gives on every machine: digests of each corruption on one small picture.
+"""Digests of each corruption's output on one small picture, the same on every machine for one engine `VERSION`.
 
-A digest that changes means that the version must change with it.
+Whoever changes a digest must raise the version.
 """
 
 import hashlib
@@ -36,11 +36,11 @@ DIGESTS: dict[tuple[str, Variant], str] = {
     ("spatter", "published"): "87bcceaeb7424699",
     ("saturate", "published"): "a8bfbfe5a24c6da6",
 }
-"""By corruption and variant."""
+"""The digest by corruption and variant."""
 
 
 def picture() -> UInt8Image:
-    """Whole numbers only: a gradient, blocks and noise."""
+    """The small picture: a gradient, blocks and noise, computed in whole numbers."""
     y_HW, x_HW = np.mgrid[:72, :64]
     blocks_HW = (y_HW // 12 * 37 + x_HW // 16 * 53) % 160
     noise_HW3 = np.random.Generator(np.random.PCG64(0)).integers(0, 60, (72, 64, 3))
@@ -49,6 +49,6 @@ def picture() -> UInt8Image:
 
 
 def digest(name: str, variant: Variant) -> str:
-    """Of the picture under all severities, 16 hex digits of SHA-256."""
+    """The first 16 hex digits of SHA-256 over the picture under all severities."""
     images = [corrupt(picture(), name, severity, image_ids="a.png", seed=1, variant=variant) for severity in SEVERITIES]
     return hashlib.sha256(np.stack(images).tobytes()).hexdigest()[:16]

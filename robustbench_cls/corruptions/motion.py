@@ -1,8 +1,8 @@
 """Directional blur: copies of a picture, shifted further and further along a line, weighted by half a Gaussian.
 
-Shifts are whole pixels, edges are continued. Weights of the same shift are added up beforehand, and the kernel sums
+Shifts are whole pixels, and edges are continued. Weights of the same shift are added up beforehand, and the kernel sums
 four rows at a time in float32. The package sums in float64, whose last bits decide between two levels where a picture
-is nearly even. So for its blur, what comes out whole in float32 is summed again in the package's way.
+is nearly even. So for the package's blur, sums that come out whole in float32 are summed again in the package's way.
 
 Source: `MotionBlurImage` of ImageMagick 6 and 7.
 """
@@ -19,10 +19,10 @@ from robustbench_cls.core.kernel import kernel
 from robustbench_cls.core.scratch import scratch
 
 NEGLIGIBLE = 1 / 65536
-"""Weight of ImageMagick's last taps that are not computed, a bit of its 16."""
+"""ImageMagick's last taps are left out where their weight is under this: one step of its 16 bits."""
 
 WHOLE = 1 / 2048
-"""How near to a level a sum counts as whole; more than the rounding errors of 44 terms in float32."""
+"""A sum this near to a level counts as whole. It is more than the rounding errors of 44 terms in float32."""
 
 AS_IMAGEMAGICK = 1 / 514
 """Added before rounding down: ImageMagick rounds to 16 bits (0..65535, 257 a level), then down to 8."""
@@ -38,7 +38,7 @@ Picture: TypeAlias = UInt8Image | Float32Array
 
 
 class Terms(NamedTuple):
-    """Where the terms of a sum lie, rows below and columns to the right, and their weights."""
+    """The terms of a sum: how many rows below and columns to the right they lie, and their weights."""
 
     rows_T: Int64Array
     columns_T: Int64Array
@@ -46,19 +46,19 @@ class Terms(NamedTuple):
 
 
 class Taps(NamedTuple):
-    """What a value of the blurred picture is the sum of."""
+    """The terms whose sum is a value of the blurred picture."""
 
     few: Terms
-    """In float32, and in fours."""
+    """The terms for float32, in groups of four."""
     exact: Terms
-    """In float64, one by one, for sums that come out whole; empty where these are taken as they are."""
+    """The terms for float64, one by one, for sums that come out whole. Empty where no sum is computed again."""
 
 
 _NO_TERMS = Terms(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
 
 
 def taps(radius: int, sigma: float, degrees: float) -> Taps:
-    """The taps of ImageMagick's blur, of a Gaussian of `sigma` px, in a direction clockwise from the right."""
+    """The taps of ImageMagick's blur with a Gaussian of `sigma` px. The direction counts clockwise from the right."""
     rows_T, columns_T, weights_T = _merged(*_shifts(radius, degrees), _half_gaussian(radius, sigma))
     count = len(weights_T)
     while weights_T[count - 1] < NEGLIGIBLE:
@@ -70,7 +70,8 @@ def taps(radius: int, sigma: float, degrees: float) -> Taps:
 def taps_of_package(radius: int, sigma: float, degrees: float, height: int, width: int) -> Taps:
     """The taps of the package's blur of a picture of this size.
 
-    Those from the first shift by the height or the width on are missing, and what remains is darker.
+    The package drops all taps from the first one on whose shift reaches the height or the width. So the picture
+    darkens.
     """
     rows_T, columns_T = _shifts(radius, degrees)
     outside_T = np.flatnonzero((np.abs(rows_T) >= height) | (np.abs(columns_T) >= width))
@@ -80,7 +81,7 @@ def taps_of_package(radius: int, sigma: float, degrees: float, height: int, widt
 
 
 def _shifts(radius: int, degrees: float) -> tuple[Int64Array, Int64Array]:
-    """Rows down and columns to the right of each copy."""
+    """The shift of each copy: rows down and columns to the right."""
     steps_T = np.arange(2 * radius + 1)
     down, right = sin(radians(degrees)), cos(radians(degrees))
     return np.ceil(steps_T * down - 0.5).astype(np.int64), np.ceil(steps_T * right - 0.5).astype(np.int64)
@@ -88,7 +89,7 @@ def _shifts(radius: int, degrees: float) -> tuple[Int64Array, Int64Array]:
 
 @cache
 def _half_gaussian(radius: int, sigma: float) -> Float64Array:
-    """2 `radius` + 1 weights of sum 1, to the last bit the same on every machine, hence Decimal."""
+    """2 `radius` + 1 weights of sum 1. Decimal makes them the same to the last bit on every machine."""
     exponents = (-i * i / (2 * sigma * sigma) for i in range(2 * radius + 1))
     gaussian = np.array([float(Decimal(exponent).exp()) for exponent in exponents]) / (sqrt(2 * pi) * sigma)
     weights_T: Float64Array = gaussian / gaussian.sum()
@@ -96,7 +97,7 @@ def _half_gaussian(radius: int, sigma: float) -> Float64Array:
 
 
 def _merged(rows_T: Int64Array, columns_T: Int64Array, weights_T: FloatArray) -> tuple[Int64Array, Int64Array, Any]:
-    """Each shift once, with the sum of its weights; equal ones stand side by side."""
+    """Each shift once, with the sum of its weights. Equal shifts stand side by side in the input."""
     other_T = (rows_T[1:] != rows_T[:-1]) | (columns_T[1:] != columns_T[:-1])
     firsts = np.append(0, np.flatnonzero(other_T) + 1)
     return rows_T[firsts], columns_T[firsts], np.add.reduceat(weights_T, firsts)
@@ -111,7 +112,7 @@ def _in_fours(rows_T: Int64Array, columns_T: Int64Array, weights_T: FloatArray) 
 
 
 def blur(picture: Picture, along: Taps, before_floor: float) -> UInt8Image:
-    """The picture, HW or HWC of values 0..255, blurred, `before_floor` added, rounded down."""
+    """Blur a picture, HW or HWC of values 0..255, add `before_floor`, and round down."""
     height, width = picture.shape[:2]
     channels = picture.size // (height * width)
     few, exact = along
@@ -160,7 +161,7 @@ def _sum(
     whole_N: Int64Array,
     blurred_HV: UInt8Image,
 ) -> int:
-    """The number of whole sums; their places go to `whole_N`, if it has any size."""
+    """Compute the sums, and give the number of whole ones. Their places go to `whole_N`, unless that is empty."""
     near, count, eights = np.float32(WHOLE), 0, whole_V.view(np.uint64)
     height, size = blurred_HV.shape
     for y in range(height):
@@ -181,7 +182,7 @@ def _sum(
             for i in range(size):
                 raised = sums_V[i] + near
                 whole_V[i] = (raised - np.float32(np.int32(raised)) < near + near) & (sums_V[i] > near)
-            for k in range(eights.size):  # they are few, and passed by eight at a time
+            for k in range(eights.size):  # whole sums are few, so this looks at eight places at a time
                 if eights[k] != 0:
                     for i in range(8 * k, 8 * k + 8):
                         if whole_V[i]:

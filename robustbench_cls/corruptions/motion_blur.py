@@ -3,12 +3,12 @@
 Averages copies shifted along a random angle in -45..45 degrees with one half of a Gaussian of 3, 5, 8, 12, 15 px
 over 21, 31, 31, 31, 41 taps (severity 1..5); edges are continued.
 
-The published files were made by ImageMagick, which rounds to 16 bits and then down, and so does this. The package
-rounds down at once, 0.2 % of the values a level apart, and drops the taps from the first whose shift reaches the
-size of the image, without rescaling the rest: at 32 px and severity 5 the image darkens by up to 3 %. Where an
-image is flat, the last bit of the package's weights decides between two levels. Here they are rightly rounded; with a
-numpy whose exp is not (seen on a processor with AVX-512) the package decides otherwise: a level apart at severity 4,
-2.5 % of the values in the mean of 12 photos, 36 % in the worst.
+ImageMagick made the published files. It rounds to 16 bits and then down, and so does this. The package rounds down at
+once, which puts 0.2 % of the values a level apart. It also drops all taps from the first one on whose shift reaches
+the size of the image, and does not rescale the rest: at 32 px and severity 5 the image darkens by up to 3 %. Where an
+image is flat, the last bit of the package's weights decides between two levels. Here the weights are rounded
+correctly. Some versions of numpy round exp otherwise (seen on a processor with AVX-512), and there the package decides
+otherwise: at severity 4, 2.5 % of the values in the mean of 12 photos, and 36 % in the worst, are a level apart.
 
 Randomness: the angle, number 0 of stream 0 times 90, less 45.
 
@@ -39,7 +39,7 @@ def apply_package(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
 
 
 def angle(key: Key) -> float:
-    """-45..45 degrees."""
+    """The random angle, -45..45 degrees."""
     return fraction(key, 0) * 90 - 45
 
 

@@ -1,9 +1,9 @@
 """Pixelate: a small image enlarged.
 
 Shrinks each side to a fraction, rounded down to whole pixels, by box averages, and enlarges again by nearest pixels.
-The pixels are those of Pillow's `resize`: columns first, then rows, each rounded to a whole level, weights in
-2^-22. (Pillow 13 takes the rows first where the picture is several times taller than wide, which puts a seventh of the
-values a level apart.) The code that made the published files enlarges by boxes, which gives the same pixels.
+The pixels are those of Pillow's `resize`: columns first, then rows, each rounded to a whole level, with weights in
+2^-22. Pillow 13 takes the rows first where the picture is several times taller than wide; there a seventh of the
+values is a level apart. The code that made the published files enlarges by boxes, which gives the same pixels.
 
 No randomness.
 
@@ -20,7 +20,7 @@ from robustbench_cls.core.kernel import kernel
 from robustbench_cls.core.keys import Key
 
 FRACTION = (0.6, 0.5, 0.4, 0.3, 0.25)
-"""Side of the small image, by severity."""
+"""Side of the small image as a share of the image's side, by severity."""
 
 
 def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
@@ -49,7 +49,7 @@ def render(image_HW3: UInt8Image, severity: int) -> UInt8Image:
 
 @lru_cache(maxsize=64)
 def _boxes(size: int, small: int) -> Int32Array:
-    """For each small pixel: first pixel, number of pixels, weight of each in 2^-22."""
+    """For each small pixel: the first pixel of its box, the number of pixels, and the weight of each in 2^-22."""
     scale = size / small
     half = scale / 2
     boxes = np.empty((small, 3), np.int32)
@@ -63,7 +63,7 @@ def _boxes(size: int, small: int) -> Int32Array:
 
 @lru_cache(maxsize=64)
 def _windows(size: int, small: int) -> tuple[int, Int32Array, Int32Array]:
-    """The fewest pixels of a box, and for each value of a small row its place among the windows, and its weight."""
+    """The fewest pixels of a box, and for each value of a small row its place among the windows and its weight."""
     boxes = _boxes(size, small)
     fewest = int(boxes[:, 1].min())
     wider = boxes[:, 1] > fewest  # boxes have `fewest` pixels or one more
@@ -73,7 +73,7 @@ def _windows(size: int, small: int) -> tuple[int, Int32Array, Int32Array]:
 
 @lru_cache(maxsize=64)
 def _nearest(small: int, size: int) -> Int32Array:
-    """For each large pixel the small one at its centre, found by adding up steps as Pillow does."""
+    """The small pixel at the centre of each large pixel, found by adding up steps as Pillow does."""
     step = small / size
     place = step / 2
     nearest = np.empty(size, np.int32)
@@ -97,7 +97,7 @@ def _average_columns(
     narrower, wider = windows_2R[0], windows_2R[1]
     for y in range(rows_HR.shape[0]):
         row = rows_HR[y]
-        # the sums of every window of the row, most of them in vain: branching on each box is twice as slow
+        # sums every window of the row, though most are not used: branching on each box is twice as slow
         for i in range(row.size):
             narrower[i] = np.uint16(row[i])
         for k in range(1, fewest):

@@ -1,6 +1,6 @@
-"""Reading an image at any places, by linear interpolation between the four pixels around each.
+"""Sample an image at any places, by linear interpolation between the four pixels around each place.
 
-A pixel is packed in 64 bits, 21 a channel, so that one look-up gets all of it.
+A pixel is packed in 64 bits, 21 for each channel, so that one look-up reads all of it.
 """
 
 import numpy as np
@@ -9,11 +9,11 @@ from robustbench_cls.core.arrays import Float32Array, Int32Array, UInt8Image, UI
 from robustbench_cls.core.kernel import kernel
 
 BITS = 21
-"""Of a channel in a packed pixel: 8 of whole levels, the others of fractions."""
+"""Bits of a channel in a packed pixel: 8 hold whole levels, the others fractions."""
 
 
 def packed_image(image_HW3: UInt8Image) -> UInt64Array:
-    """The image for `sampled`, with a margin on the right and below."""
+    """The image packed for `sampled`, with a margin on the right and below."""
     height, width, _ = image_HW3.shape
     packed = np.empty((height + 1, width + 1), np.uint64)
     _pack_values(image_HW3.reshape(height, width * 3), packed)
@@ -21,7 +21,10 @@ def packed_image(image_HW3: UInt8Image) -> UInt64Array:
 
 
 def sampled(packed: UInt64Array, places_2HW: Float32Array, margin: float) -> Float32Array:
-    """Channels 3HW in levels, at places (x, y), mirrored at `margin` pixels outside the outermost pixels' centres."""
+    """The channels 3HW, in levels, at these places (x, y).
+
+    The image is mirrored `margin` pixels outside the centres of its outermost pixels.
+    """
     channels_3HW = np.empty((3, *places_2HW.shape[1:]), np.float32)
     width = places_2HW.shape[2]
     row = np.empty(width, np.int32), np.empty((2, width), np.float32), np.empty((4, width), np.uint64)
@@ -30,7 +33,7 @@ def sampled(packed: UInt64Array, places_2HW: Float32Array, margin: float) -> Flo
 
 
 def packed_planes(channels_3HW: Float32Array) -> UInt64Array:
-    """Channels 3HW of levels 0..255 for `sampled`, as precise as their bits allow."""
+    """Channels 3HW of levels 0..255 packed for `sampled`, as precise as the bits allow."""
     _, height, width = channels_3HW.shape
     packed = np.empty((height + 1, width + 1), np.uint64)
     _pack_planes(channels_3HW, packed)
@@ -38,7 +41,7 @@ def packed_planes(channels_3HW: Float32Array) -> UInt64Array:
 
 
 def floored(channels_3HW: Float32Array) -> UInt8Image:
-    """Channels 3HW of levels as an image, rounded down."""
+    """The image of channels 3HW of levels, rounded down."""
     _, height, width = channels_3HW.shape
     image_HW3 = np.empty((height, width, 3), np.uint8)
     _interleave(channels_3HW.reshape(3, -1), image_HW3.reshape(-1))
@@ -47,7 +50,7 @@ def floored(channels_3HW: Float32Array) -> UInt8Image:
 
 @kernel
 def _pack_values(values_HN: UInt8Image, packed: UInt64Array) -> None:
-    """Fractions of levels are 0, as is the margin on the right and below, which has no weight."""
+    """Pack pixels; fractions of levels are 0. So is the margin on the right and below, which has no weight."""
     height, width = packed.shape[0] - 1, packed.shape[1] - 1
     for y in range(height):
         values, row = values_HN[y], packed[y]
@@ -113,7 +116,7 @@ def _fold(
     index_W: Int32Array,
     weight_W: Float32Array,
 ) -> None:
-    """Add to the indices of the pixels at or before the places, mirrored into 0..last, and give the rest."""
+    """Mirror places into 0..last, add the pixels at or before them to the indices, and write the rest as weights."""
     period = (last + margin * np.float32(2)) * np.float32(2)
     inverse = np.float32(1) / period
     for x in range(places_W.size):

@@ -1,13 +1,13 @@
 """Saturate: colours too weak or too strong.
 
-Scales the saturation in HSV, adds to it, and clips. Value V and hue stay, so each channel keeps its share of the
-distance from V, and that distance is multiplied by new over old saturation; grey, whose hue counts as red, gets the
-saturation added in green and blue. Rounded down.
+Scales the saturation in HSV, adds to it, and clips. Value V and hue stay. So each channel's distance from V is
+multiplied by the ratio of new to old saturation. Grey, whose hue counts as red, gets the saturation added in green and
+blue. Results are rounded down.
 
-The code that made the published files goes through HSV in double precision, which falls a level lower now and then
-where the exact result is whole, as at severity 3 it always is. A table over the largest and smallest channel carries
-this for the smallest one; for the middle one the exact result stands, so one value in ten is a level higher there.
-No randomness.
+The code that made the published files goes through HSV in double precision. Where the exact result is whole, as it
+always is at severity 3, that arithmetic sometimes falls a level lower. A table over the largest and smallest channel
+reproduces this for the smallest channel. The middle channel gets the exact result, so one of its values in ten is a
+level higher. No randomness.
 
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `saturate` of hendrycks/robustness.
 """
@@ -24,7 +24,7 @@ from robustbench_cls.core.scratch import scratch
 from robustbench_cls.corruptions.tables import look_up
 
 CHANGE = ((0.3, 0.0), (0.1, 0.0), (2.0, 0.0), (5.0, 0.1), (20.0, 0.2))
-"""Factor of the saturation, and what is added to it, by severity."""
+"""Factor of the saturation, and the amount added to it, by severity."""
 
 
 def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
@@ -33,7 +33,7 @@ def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
 
 
 def render(image_HW3: UInt8Image, severity: int) -> UInt8Image:
-    """The image in other colours."""
+    """The image with its saturation changed."""
     pixels = image_HW3.size // 3
     places_P = scratch("saturate_places", (pixels,), np.uint16)
     ratios_P = scratch("saturate_ratios", (pixels,), np.float32)
@@ -51,7 +51,7 @@ _LIFT = 1 / 1024
 
 @cache
 def _ratios(severity: int) -> Float32Array:
-    """New over old saturation by 256 * largest channel + smallest channel."""
+    """The ratio of new to old saturation, by 256 * largest channel + smallest channel."""
     factor, added = CHANGE[severity - 1]
     largest = np.repeat(np.arange(256), 256)
     smallest = np.minimum(np.tile(np.arange(256), 256), largest)

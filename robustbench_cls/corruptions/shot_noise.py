@@ -4,8 +4,8 @@ Each value becomes an independent Poisson count whose mean is proportional to it
 down. The code that made the published files does the same.
 
 Randomness: stream 0, a uniform16 for each value in the order HW3. Its upper bits choose one of the 2^k >= photons + 1
-columns of the value's alias table, the others are compared with the column's threshold, so that probabilities are
-exact to 65,536ths. Counts above the photons of white are clipped anyway, and drawn as one.
+columns of the value's alias table, and its lower bits are compared with the column's threshold, so probabilities are
+exact to 65,536ths. Counts above that of white would be clipped anyway, so all of them are drawn as one.
 
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `shot_noise` of hendrycks/robustness. Alias tables: Walker
 1977, doi:10.1145/355744.355749, filled as in Vose 1991, doi:10.1109/32.92917.
@@ -34,7 +34,7 @@ def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
 
 
 def render(image_HW3: UInt8Image, severity: int, uniform_HW3: UInt16Array) -> UInt8Image:
-    """The image under this field of integers 0..65535."""
+    """The image with the noise of this field of integers 0..65535."""
     table = alias_table(severity)
     columns = table.shape[1]
     bits = np.uint16(16 - (columns.bit_length() - 1))
@@ -49,13 +49,13 @@ def render(image_HW3: UInt8Image, severity: int, uniform_HW3: UInt16Array) -> UI
 
 
 def level(count: int, severity: int) -> int:
-    """What a count of photons becomes, 0..255."""
+    """The level, 0..255, of a count of photons."""
     return int(np.clip(count / float(PHOTONS[severity - 1]), 0, 1) * 255)
 
 
 @cache
 def alias_table(severity: int) -> UInt32Array:
-    """For each value 0..255 its columns, a row: threshold << 16 | level at or above it << 8 | level under it."""
+    """The columns of each value 0..255, one row each: threshold << 16 | level at or above it << 8 | level under it."""
     photons = PHOTONS[severity - 1]
     columns = 1 << photons.bit_length()  # more than photons, so at least photons + 1 outcomes
     table = np.zeros((256, columns), np.uint32)
@@ -68,7 +68,7 @@ def alias_table(severity: int) -> UInt32Array:
 
 
 def _probabilities(mean: float, most: int) -> list[float]:
-    """Poisson probabilities of 0 .. most - 1, and of most or more."""
+    """Poisson probabilities of the counts 0 .. most - 1, and of `most` or more together."""
     found = [exp(-mean)]
     for count in range(1, most):
         found.append(found[-1] * mean / count)
@@ -76,7 +76,7 @@ def _probabilities(mean: float, most: int) -> list[float]:
 
 
 def _alias(probabilities: list[float], columns: int) -> list[tuple[int, int, float]]:
-    """For each column of equal probability its two outcomes, and the share of the first."""
+    """The two outcomes of each column, and the share of the first. All columns have the same probability."""
     mass = [p * columns for p in probabilities] + [0.0] * (columns - len(probabilities))
     found = [(min(i, len(probabilities) - 1), min(i, len(probabilities) - 1), 1.0) for i in range(columns)]
     small = [i for i in range(columns) if mass[i] < 1]

@@ -36,10 +36,10 @@ DEVIATION = 0.3
 """Standard deviation of the noise."""
 
 ENLARGEMENT = (3, 2, 4, 4.5, 2.5)
-"""Size of a flake by severity."""
+"""Factor by which the noise is enlarged, by severity: it sets the size of the flakes."""
 
 THRESHOLD = (0.5, 0.5, 0.9, 0.85, 0.85)
-"""What is under it is no flake, by severity."""
+"""Values under this are no flake, by severity."""
 
 RADIUS = (10, 12, 12, 12, 12)
 """Half the number of taps of the blur by severity, px."""
@@ -62,7 +62,7 @@ def apply_package(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
 
 
 def draw(image_HW3: UInt8Image, severity: int, key: Key) -> tuple[Float32Array, float]:
-    """The normal field and the angle of `render`."""
+    """Draw the normal field and the angle that `render` takes."""
     rows, columns = (centre(size, severity) for size in image_HW3.shape[:2])
     field_HW = normals(key, (rows.stop - rows.start, columns.stop - columns.start), stream=1)
     return field_HW, fraction(key, 0) * 90 - 135
@@ -76,7 +76,7 @@ def centre(size: int, severity: int) -> slice:
 
 
 def render(image_HW3: UInt8Image, severity: int, normal_HW: Float32Array, degrees: float) -> UInt8Image:
-    """The image under these flakes: standard normal numbers of the `centre`, and the direction of their fall."""
+    """The image under snow: standard normal numbers of the `centre` make the flakes, and the angle is their fall."""
     height, width = image_HW3.shape[:2]
     flakes_HW = _flakes(normal_HW, severity)
     top, left = (flakes_HW.shape[0] - height) // 2, (flakes_HW.shape[1] - width) // 2
@@ -86,7 +86,7 @@ def render(image_HW3: UInt8Image, severity: int, normal_HW: Float32Array, degree
 
 
 def render_package(image_HW3: UInt8Image, severity: int, normal_HW: Float32Array, degrees: float) -> UInt8Image:
-    """The image under these flakes, as the package does it."""
+    """The image under the same snow as the package makes it."""
     height, width = image_HW3.shape[:2]
     flakes_HW = _flakes(normal_HW, severity)
     along = taps_of_package(RADIUS[severity - 1], SIGMA[severity - 1], degrees, *flakes_HW.shape)
@@ -95,7 +95,7 @@ def render_package(image_HW3: UInt8Image, severity: int, normal_HW: Float32Array
 
 
 def _flakes(normal_HW: Float32Array, severity: int) -> Float32Array:
-    """The field enlarged, 0..255."""
+    """The flakes: the field enlarged, 0..255."""
     mean, threshold = np.float32(MEAN[severity - 1]), np.float32(THRESHOLD[severity - 1])
     (upper_H, lower_share_H), (left_W, right_share_W) = (_places(size, severity) for size in normal_HW.shape)
     noise_HW = normal_HW * np.float32(DEVIATION) + mean
@@ -106,7 +106,7 @@ def _flakes(normal_HW: Float32Array, severity: int) -> Float32Array:
 
 @lru_cache(16)
 def _places(size: int, severity: int) -> tuple[Int64Array, Float32Array]:
-    """For each value of the enlarged axis the one at or before it in the axis, and the share of the next."""
+    """For each place of the enlarged axis: the place at or before it in the axis, and the share of the next one."""
     enlarged = round(size * ENLARGEMENT[severity - 1])
     places = np.arange(enlarged) * ((size - 1) / (enlarged - 1))
     before = np.minimum(places.astype(np.int64), size - 2)

@@ -4,8 +4,8 @@ Where smoothed normal noise passes a threshold there is liquid. At severities 1 
 shaded by the distance from the drops' edges (Canny) after an emboss filter, and scaled to its strongest value. At 4
 and 5 it is mud, opaque and brown, with smoothed outlines. Results are rounded down.
 
-The code that made the published files does the same. At severity 1, 2 in 100 images of 32 px get no drop at all;
-there it divides by zero and gives a black image, and this module the image as it is.
+The code that made the published files does the same. At severity 1, 2 in 100 images of 32 px get no drop at all.
+There that code divides by zero and gives a black image; this module gives the image as it is.
 
 Randomness: stream 0, a normal for each pixel in the order HW.
 
@@ -34,7 +34,7 @@ SIGMA = (4.0, 3.0, 2.0, 1.0, 1.0)
 """Standard deviation in pixels of the Gaussian that smooths the noise, by severity."""
 
 THRESHOLD = (0.69, 0.68, 0.68, 0.65, 0.65)
-"""What the smoothed noise passes where there is liquid, by severity."""
+"""There is liquid where the smoothed noise passes this, by severity."""
 
 WATER = (0.6, 0.6, 0.5)
 """Opacity of the strongest water, by severity 1 to 3."""
@@ -43,7 +43,7 @@ MUD_SIGMA = 1.5
 """Standard deviation in pixels of the Gaussian that smooths the outlines of mud."""
 
 MUD_THRESHOLD = 0.8
-"""Least opacity of mud that is seen."""
+"""The least opacity at which mud is seen."""
 
 TURQUOISE = (175, 238, 238)
 BROWN = (63, 42, 20)
@@ -55,7 +55,7 @@ def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
 
 
 def render(image_HW3: UInt8Image, severity: int, normal_HW: Float32Array) -> UInt8Image:
-    """The image under this field of standard normal numbers; a copy of it where no drop falls."""
+    """The image under the drops of this field of standard normal numbers, or a copy of it where no drop falls."""
     level = severity - 1
     noise_HW = smooth(normal_HW[..., None], SIGMA[level])[..., 0]
     _rescale(noise_HW.reshape(-1), np.float32(MEAN[level]), np.float32(DEVIATION[level]))
@@ -65,7 +65,7 @@ def render(image_HW3: UInt8Image, severity: int, normal_HW: Float32Array) -> UIn
 
 
 def shading(depth_HW: Int32Array) -> Int32Array:
-    """How bright water of this depth, 0..255, is in each place, 0..255."""
+    """The brightness, 0..255, of water with this depth, 0..255, at each place."""
     height, width = depth_HW.shape
     softened_HW = _box(distance_to(find_edges(depth_HW))) // np.int32(9 * STEP)
     equal = np.empty((height + 2, width + 2), np.int32)
@@ -105,7 +105,7 @@ def _flat(image_HW3: UInt8Image) -> UInt8Image:
 
 
 def _box(padded: Int32Array) -> Int32Array:
-    """Sums of 3 x 3 places; overwrites the margin of one place."""
+    """Sums of 3 x 3 places. The margin of one place is overwritten."""
     sums_HW = np.empty((padded.shape[0] - 2, padded.shape[1] - 2), np.int32)
     _mirror(padded)
     _sum(padded, sums_HW)
@@ -113,7 +113,7 @@ def _box(padded: Int32Array) -> Int32Array:
 
 
 def _equalising(levels_HW: Int32Array) -> Int32Array:
-    """For each level up to FARTHEST what it becomes, so that 0..255 is used evenly, the lowest one as 0."""
+    """The new level of each level up to FARTHEST, so that 0..255 is used evenly and the lowest one becomes 0."""
     counts = np.zeros((4, FARTHEST + 1), np.int32)
     _count(levels_HW.reshape(-1), counts)
     cumulative = np.cumsum(counts.sum(axis=0))
@@ -145,7 +145,7 @@ def _cover(noise_N: Float32Array, threshold: np.float32, mud_N: Float32Array) ->
 
 @kernel
 def _mirror(padded: Int32Array) -> None:
-    """Fill the margin with what lies on the other side of the outermost place."""
+    """Fill the margin with the values that mirror it across the outermost place."""
     rows, columns = padded.shape
     for y in range(1, rows - 1):
         padded[y, 0] = padded[y, 2]
@@ -168,7 +168,7 @@ def _sum(padded: Int32Array, sums_HW: Int32Array) -> None:
 
 @kernel
 def _count(levels_N: Int32Array, counts_4L: Int32Array) -> None:
-    for i in range(levels_N.size):  # four tables, for an increment waits for the one before of the same place
+    for i in range(levels_N.size):  # four tables, because an increment waits for the one before it at the same place
         counts_4L[i & 3, levels_N[i]] += np.int32(1)
 
 
@@ -182,7 +182,7 @@ def _look_up(levels_HW: Int32Array, table: Int32Array, padded: Int32Array) -> No
 
 @kernel
 def _emboss(padded: Int32Array, embossed: Int32Array) -> None:
-    """Light from below on the right, 0..255; both fields have a margin of one place."""
+    """Emboss: light falls from below on the right, 0..255. Both fields have a margin of one place."""
     _mirror(padded)
     two = np.int32(2)
     for y in range(1, padded.shape[0] - 1):
@@ -236,7 +236,7 @@ def _add_mud(
         for x in range(width):
             share_W[x] = mud[x] if mud[x] >= threshold else np.float32(0)
         for x in range(width):
-            if share_W[x] > np.float32(1 - 1e-6):  # inside, where the weights of the smoothing sum to 1 nearly
+            if share_W[x] > np.float32(1 - 1e-6):  # inside the mud, where the weights of the smoothing nearly sum to 1
                 share_W[x] = one
         for x in range(width):
             for c in range(3):

@@ -26,7 +26,7 @@ def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
 
 
 def render(image_HW3: UInt8Image, severity: int, normal_HW3: Float32Array) -> UInt8Image:
-    """The image under this field of standard normal numbers."""
+    """The image with the noise of this field of standard normal numbers."""
     noisy = np.empty_like(image_HW3)
     _scale(image_HW3.reshape(-1), normal_HW3.reshape(-1), np.float32(SIGMA[severity - 1]), noisy.reshape(-1))
     return noisy

@@ -1,4 +1,4 @@
-"""Random fields of a key: the same numbers on every machine, whatever was drawn before.
+"""Random fields of a key: the same numbers on every machine, whatever other numbers were drawn before.
 
 The layout, for another implementation. All integers are unsigned, 64 bits and wrap; >> shifts in zeros.
 
@@ -11,9 +11,9 @@ The layout, for another implementation. All integers are unsigned, 64 bits and w
     uniform:   (2 uniform16 + 1 - 65536) / 65536
     fraction:  word i >> 11, divided by 2^53
 
-The words of a stream are those of SplitMix64 started at its seed, a counter-based generator that passes BigCrush;
-any of them can be had without the others. Philox, the alternative, takes about five times as long a word. The
-normal distribution has 65,536 values and ends at 4.33 standard deviations; its variance is 0.99997.
+The words of a stream are those of SplitMix64 started at its seed. It is a counter-based generator that passes
+BigCrush, so any word can be computed without the others. Philox, the alternative, takes about five times as long for
+each word. The normal distribution has 65,536 values and ends at 4.33 standard deviations; its variance is 0.99997.
 
 Source: Steele, Lea and Flood 2014, Fast splittable pseudorandom number generators, doi:10.1145/2660193.2660195.
 """
@@ -39,7 +39,7 @@ _WORD = (1 << 64) - 1
 def uniform16(key: Key, shape: tuple[int, ...], stream: int = 0, *, lasting: bool = True) -> UInt16Array:
     """Integers of equal probability, 0..65535.
 
-    `lasting` False: in memory that the thread's next call writes over, for a field that is used up at once.
+    With `lasting` False they lie in memory that the thread's next call overwrites: for fields that are used at once.
     """
     size = prod(shape)
     words = np.empty(-(-size // 4), np.uint64) if lasting else scratch("words", (-(-size // 4),), np.uint64)
@@ -62,12 +62,12 @@ def uniforms(key: Key, shape: tuple[int, ...], stream: int = 0) -> Float32Array:
 
 
 def fraction(key: Key, index: int, stream: int = 0) -> float:
-    """One number of 0 <= x < 1, for what is drawn once an image."""
+    """One number with 0 <= x < 1, for something that is drawn once for each image."""
     return float(_mix(_seed(key, stream) + (index + 1) * GAMMA) >> 11) / float(1 << 53)
 
 
 def integer(key: Key, index: int, count: int, stream: int = 0) -> int:
-    """One of 0 .. count - 1: `fraction` times `count`, rounded down."""
+    """One of the integers 0 .. count - 1: `fraction` times `count`, rounded down."""
     return int(fraction(key, index, stream) * count)
 
 
@@ -87,7 +87,7 @@ def _seed(key: Key, stream: int) -> int:
 def _words(seed: np.uint64, words_W: UInt64Array) -> None:
     counter = seed
     for i in range(words_W.size):
-        counter = counter + np.uint64(GAMMA)  # adding costs half of multiplying by i + 1
+        counter = counter + np.uint64(GAMMA)  # adding takes half the time of multiplying by i + 1
         z = (counter ^ (counter >> np.uint64(30))) * np.uint64(MIX_1)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(MIX_2)
         words_W[i] = z ^ (z >> np.uint64(31))
@@ -101,6 +101,6 @@ def _spread(uniform_N: UInt16Array, spread_N: Float32Array) -> None:
 
 @cache
 def quantiles() -> Float32Array:
-    """The 65,536 normal numbers, from the least."""
+    """The 65,536 normal numbers in ascending order."""
     half = [NormalDist().inv_cdf((i + 0.5) / 65536) for i in range(32768, 65536)]
     return np.array([-value for value in reversed(half)] + half, np.float32)

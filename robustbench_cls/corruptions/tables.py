@@ -1,4 +1,4 @@
-"""Looking values up in a table, in a loop of its own: beside arithmetic, it would keep that from being vector code."""
+"""Look values up in a table, in a loop of its own: a look-up keeps arithmetic in the same loop from vector code."""
 
 from typing import Any
 

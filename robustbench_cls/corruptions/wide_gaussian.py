@@ -1,7 +1,7 @@
-"""A Gaussian filter of many pixels: by matrices, and only for places some pixels apart, with lines between them.
+"""A Gaussian filter of many pixels. It is computed at places some pixels apart, and interpolated between them.
 
-Smoothing is a product with a matrix for each axis, most of it zeros, which are left out in blocks. Results lie within
-1e-4 of the largest value of the direct way.
+Smoothing is a product with a matrix for each axis. Most of a matrix is zero, and blocks of zeros are left out. Results
+differ from the direct way by at most 1e-4 of the largest value.
 """
 
 from functools import lru_cache
@@ -16,34 +16,34 @@ from robustbench_cls.core.kernel import kernel
 from robustbench_cls.corruptions.gaussian import smooth
 
 TRUNCATE = 3.0
-"""Standard deviations at which the Gaussians end."""
+"""The Gaussians end at this many standard deviations."""
 
 SPARSE = 40.0
-"""Standard deviation in pixels of the Gaussian for each pixel between computed places."""
+"""The distance between computed places is the standard deviation, in pixels, divided by this."""
 
 WIDE = 40.0
-"""Standard deviation in pixels from which a filter by matrices is the faster one."""
+"""From this standard deviation on, in pixels, the filter by matrices is faster than the direct one."""
 
 BLOCK = 8
-"""Rows that are added at a time."""
+"""Rows that are added at once."""
 
 
 class Banded(NamedTuple):
-    """A matrix with as many rows and columns as needed, padded with zeros, and where it is not zero."""
+    """A matrix padded with zeros to whole blocks, and the places where it is not zero."""
 
     values: Float32Array
     first_block: Int32Array
-    """By row: the block of columns that the values begin in ..."""
+    """For each row, the block of columns in which its values begin ..."""
     last_block: Int32Array
-    """... and the one after the last."""
+    """... and the block after the last one."""
     first_column: Int32Array
-    """By block of rows: the column that the values begin in ..."""
+    """For each block of rows, the column in which its values begin ..."""
     last_column: Int32Array
     """... and the one after the last."""
 
 
 def smoothed(field_HW: Float32Array, sigma_y: float, sigma_x: float) -> Float32Array:
-    """The field under a Gaussian, mirrored at the edges."""
+    """The field smoothed by a Gaussian. Edges are mirrored."""
     if sigma_y == sigma_x < WIDE:
         return smooth(field_HW[..., None], sigma_y, "reflect", TRUNCATE)[..., 0]
     height, width = field_HW.shape
@@ -89,7 +89,7 @@ def _product(left: Banded, right: Banded) -> Float32Array:
 
 @lru_cache(maxsize=32)
 def _gaussian(size: int, sigma: float, step: int, transposed: bool) -> Banded:
-    """The matrix of a Gaussian filter whose results are wanted at places 0, step, 2 step ... up to the last one."""
+    """The matrix of a Gaussian filter with results at the places 0, step, 2 step ... and the last one."""
     reach = int(TRUNCATE * sigma + 0.5)
     heights = [exp(-0.5 * (distance / sigma) ** 2) for distance in range(reach + 1)]
     total = heights[0] + 2 * sum(heights[1:])
@@ -104,7 +104,7 @@ def _gaussian(size: int, sigma: float, step: int, transposed: bool) -> Banded:
 
 @lru_cache(maxsize=32)
 def _between(size: int, step: int, transposed: bool) -> Banded:
-    """The matrix that interpolates from the places of `_gaussian` to all."""
+    """The matrix that interpolates from the places of `_gaussian` to all places."""
     matrix = np.zeros((size, -(-(size - 1) // step) + 1))
     for place in range(size):
         node, rest = divmod(place, step)
@@ -125,7 +125,7 @@ def _banded(matrix: npt.NDArray[np.float64], transposed: bool) -> Banded:
 
 
 def _extent(values: Float32Array, axis: int) -> tuple[Int32Array, Int32Array]:
-    """By row the first place that is used, and the one after the last, once all along the axis are one place."""
+    """For each row: the first column or block that is not zero, and the one after the last."""
     used = (values != 0).max(axis=axis)
     last = np.where(used.any(axis=1), used.shape[1] - used[:, ::-1].argmax(axis=1), 0)
     return used.argmax(axis=1).astype(np.int32), last.astype(np.int32)
@@ -150,7 +150,7 @@ def _multiply(
             _add_rows(
                 sums[begin:end],
                 left[y, i : i + BLOCK],
-                right[i][begin:end],  # a row before its columns: numba knows such a view to be contiguous
+                right[i][begin:end],  # a row before its columns, because numba then knows that the view is contiguous
                 right[i + 1][begin:end],
                 right[i + 2][begin:end],
                 right[i + 3][begin:end],

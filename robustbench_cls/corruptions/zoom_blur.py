@@ -1,11 +1,11 @@
 """Zoom blur: a camera that moves towards its subject.
 
-The mean of the image, of the image again (zoom 1), and of enlargements of its centre, each by bilinear interpolation
-with corners aligned; rounded down. The code that made the published files does the same. No randomness.
+Takes the mean of the image, of the image again (zoom 1), and of enlargements of its centre by bilinear interpolation
+with corners aligned, and rounds down. The code that made the published files does the same. No randomness.
 
-Each enlargement is computed in whole numbers: columns first, weights in 1/256, then rows, rounded to 1/8 level before
-they are added up. The reference adds up in single precision, which puts one value in a hundred a level apart, and a
-quarter of the levels one lower where the picture is flat; that quirk is carried by the sums' first term.
+Each enlargement is computed in whole numbers: columns first, with weights in 1/256, then rows, rounded to 1/8 level
+before they are added up. The reference adds up in single precision. So one value in a hundred is a level apart; and
+where the picture is flat, a quarter of the levels come out one lower, which the sums' first term reproduces.
 
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `zoom_blur` of hendrycks/robustness.
 """
@@ -24,7 +24,7 @@ from robustbench_cls.core.keys import Key
 from robustbench_cls.core.scratch import scratch
 
 ZOOMS = ((1.11, 0.01), (1.16, 0.01), (1.21, 0.02), (1.26, 0.02), (1.31, 0.03))
-"""End (left out, but for a rounding error) and step of the zoom factors, which start at 1, by severity."""
+"""End and step of the zoom factors, by severity. They start at 1; the end is left out, but for a rounding error."""
 
 
 def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
@@ -53,16 +53,16 @@ def render(image_HW3: UInt8Image, severity: int) -> UInt8Image:
 
 
 class _Layers(NamedTuple):
-    """Where the L enlargements, zoom 1 left out, take their pixels."""
+    """The pixels and weights that the L enlargements take. Zoom 1 is not among them."""
 
     columns_LW: Int32Array
-    """Left of the two columns."""
+    """The left one of the two columns."""
     column_weights_LV: UInt16Array
-    """Weight of the right one in 1/256, four times a pixel."""
+    """Weight of the right column in 1/256, four times for each pixel."""
     rows_LH: Int32Array
-    """Upper of the two rows."""
+    """The upper one of the two rows."""
     row_weights_LH: Int16Array
-    """Weight of the lower one in 1/32768."""
+    """Weight of the lower row in 1/32768."""
 
 
 @lru_cache(maxsize=64)
@@ -81,7 +81,7 @@ def _layers(severity: int, height: int, width: int) -> _Layers:
 
 
 def _places(size: int, zoom: float) -> tuple[Int32Array, npt.NDArray[np.float64]]:
-    """For each pixel of an enlargement the first of its two pixels, and the share of the second."""
+    """For each pixel of an enlargement: the first of its two original pixels, and the share of the second."""
     shown = ceil(size / zoom)
     enlarged = round(shown * zoom)
     place = np.arange(size) * ((shown - 1) / (enlarged - 1))
@@ -91,7 +91,7 @@ def _places(size: int, zoom: float) -> tuple[Int32Array, npt.NDArray[np.float64]
 
 @cache
 def _starts(severity: int) -> UInt64Array:
-    """Twice each value in 1/8 levels, one less where the reference gives a flat picture of it a level less."""
+    """The sums' first term: twice each value in 1/8 levels, less one where the reference darkens a flat picture."""
     end, step = ZOOMS[severity - 1]
     layers = len(np.arange(1, end, step))
     values = (np.arange(256) / 255.0).astype(np.float32)
@@ -105,7 +105,7 @@ def _starts(severity: int) -> UInt64Array:
 
 @kernel
 def _pair(rows_HR: UInt8Image, starts: UInt64Array, pairs_HW: UInt64Array, sums_HW: UInt64Array) -> None:
-    # 16 bits a channel: the pixel's value, and above it its right neighbour's
+    # 16 bits for each channel: the pixel's value, and above it that of its right neighbour
     width = pairs_HW.shape[1]
     for y in range(pairs_HW.shape[0]):
         row, pairs, sums = rows_HR[y], pairs_HW[y], sums_HW[y]

@@ -1,10 +1,9 @@
-"""Batches of uint8 images for evaluation, made by threads ahead of the forward pass, each image exactly once, in order.
+"""Batches of uint8 images for evaluation: threads make them ahead of the forward pass, each image once and in order.
 
-Why threads and not processes: decoding, cutting and corrupting release Python's lock, nothing is copied between
-processes, and a batch is ready in memory that the GPU can read.
+Why threads and not processes? Decoding, cutting and corrupting release Python's lock, so threads run side by side.
+Nothing is copied between processes, and a batch is ready in memory that the GPU can read.
 """
 
-import contextlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -22,17 +21,17 @@ from robustbench_cls.data.crop_cache import Crops
 from robustbench_cls.data.crops import fit
 
 Change: TypeAlias = Callable[[UInt8Image, str], UInt8Image]
-"""From a crop and its image id to the crop that the model is shown."""
+"""A function that takes a crop and its image id, and gives the crop that the model sees."""
 
 MOST_WORKERS = 256
 
 AHEAD = 2
-"""Batches that are made or ready beyond one for each thread."""
+"""Batches that may wait, besides one for each thread."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """The images of one condition, and what happens to them between crop and model."""
+    """The images of one condition. `change`, such as a corruption, turns each crop into what the model sees."""
 
     condition: Condition
     crops: Crops
@@ -42,7 +41,7 @@ class Part:
         return len(self.crops)
 
     def image(self, index: int) -> UInt8Image:
-        """What the model is shown of image `index`, uint8 HW3."""
+        """Image `index` as the model sees it, uint8 HW3."""
         image_HW3 = self.crops[index]
         if self.change is not None:
             image_HW3 = self.change(image_HW3, self.crops.source.ids[index])
@@ -52,7 +51,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Rows:
-    """Images `start` .. `stop` - 1 of a part."""
+    """Some images of a part: those from `start` to `stop` - 1."""
 
     part: Part
     start: int
@@ -63,30 +62,30 @@ class Rows:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Their image ids."""
+        """The image ids of these rows."""
         return self.part.crops.source.ids[self.start : self.stop]
 
     @property
     def labels(self) -> torch.Tensor:
-        """Their labels_B, int64."""
+        """The labels of these rows, int64."""
         return torch.from_numpy(self.part.crops.source.labels_N[self.start : self.stop])
 
     def in_batches(self, batch_size: int) -> list["Rows"]:
-        """The same, cut at multiples of the batch size: the same batches wherever the rows begin."""
+        """These rows, cut into batches at multiples of the batch size, wherever the rows begin."""
         cuts = [self.start, *range((self.start // batch_size + 1) * batch_size, self.stop, batch_size), self.stop]
         return [Rows(self.part, start, stop) for start, stop in pairwise(cuts) if start < stop]
 
 
 def usable_cores() -> int:
-    """The processor's cores that this process may use."""
+    """The number of processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def loading_workers(asked: int | None) -> int:
-    """Threads or processes for loading: as many as asked for, else one a core and at most 16.
+    """The number of threads or processes for loading: as many as asked for, else one for each core and at most 16.
 
     Raises:
-        UserError: under 0 or over 256.
+        UserError: `asked` is under 0 or over 256.
     """
     if asked is None:
         return min(usable_cores(), 16)
@@ -95,29 +94,8 @@ def loading_workers(asked: int | None) -> int:
     return asked
 
 
-@contextlib.contextmanager
-def one_opencv_thread() -> Iterator[None]:
-    """OpenCV without threads of its own while the block runs.
-
-    Loading threads have a core each, where more threads would only be in the way; and a process forked while
-    OpenCV's threads are alive waits for them without end. Where OpenCV can't be loaded nothing is done: the
-    corruption that needs it says so, with the cure.
-    """
-    try:
-        import cv2
-    except ImportError:
-        yield
-        return
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)
-
-
 def batches(plan: Sequence[Rows], workers: int) -> Iterator[tuple[Rows, torch.Tensor]]:
-    """The images of each batch, in order: (rows, images_BHW3); made ahead by `workers` threads, or on demand if 0.
+    """Give each batch in order as (rows, images_BHW3). `workers` threads make them ahead; with 0, no thread does.
 
     Raises:
         UserError: an image can't be read; the message names it.
@@ -127,16 +105,15 @@ def batches(plan: Sequence[Rows], workers: int) -> Iterator[tuple[Rows, torch.Te
         return
     waiting: deque[tuple[Rows, Future[torch.Tensor]]] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="images")
-    with one_opencv_thread():
-        try:
-            for rows in plan:
-                waiting.append((rows, pool.submit(images_of, rows)))
-                if len(waiting) > workers + AHEAD:
-                    yield _first(waiting)
-            while waiting:
+    try:
+        for rows in plan:
+            waiting.append((rows, pool.submit(images_of, rows)))
+            if len(waiting) > workers + AHEAD:
                 yield _first(waiting)
-        finally:
-            pool.shutdown(cancel_futures=True)
+        while waiting:
+            yield _first(waiting)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _first(waiting: "deque[tuple[Rows, Future[torch.Tensor]]]") -> tuple[Rows, torch.Tensor]:
@@ -145,7 +122,7 @@ def _first(waiting: "deque[tuple[Rows, Future[torch.Tensor]]]") -> tuple[Rows, t
 
 
 def images_of(rows: Rows) -> torch.Tensor:
-    """The images, uint8 BHW3, in memory that a GPU can read."""
+    """The images of these rows as the model sees them, uint8 BHW3, in memory that a GPU can read."""
     first_HW3 = rows.part.image(rows.start)
     shape = (len(rows), *first_HW3.shape)
     images_BHW3 = torch.empty(shape, dtype=torch.uint8, pin_memory=torch.cuda.is_available())

@@ -1,13 +1,13 @@
-"""Decoded crops on disk: every image is decoded and cut once for all conditions, models and later runs.
+"""Crops on disk: every image is decoded and cut once, for all conditions, models and later runs.
 
     CROPS/<key>/crops.u8        N x H x W x 3 bytes, memory-mapped
-    CROPS/<key>/manifest.json   what they are crops of
+    CROPS/<key>/manifest.json   which images they are crops of
 
-The key is a digest of the data's place and fingerprint, the images taken and the protocol's crop. A folder is written
-under a temporary name and renamed, so one that exists is complete; a lock lets the second of two processes wait for
-the first.
+The key is a digest of where the data is, the data's fingerprint, the images that are taken and the protocol's crop. A
+folder is written under a temporary name and then renamed, so a folder that exists is complete. A lock makes the second
+of two processes wait for the first.
 
-Why raw bytes and not an image format: what is read must cost nothing beside a forward pass, in any order.
+Why raw bytes and not an image format? Reading an image, in any order, must cost nothing beside a forward pass.
 """
 
 import json
@@ -35,12 +35,12 @@ PIXELS = "crops.u8"
 MANIFEST = "manifest.json"
 
 SPARE = 1 << 30
-"""Bytes of the disk that crops leave free."""
+"""Bytes of the disk that are left free: crops are stored only where more room than this stays."""
 
 
 @dataclass(frozen=True)
 class Crops:
-    """The crops of a source's images by position, from the cache or, where there is none, decoded at each call."""
+    """The crops of a source's images by position, from the cache. Without a cache, each call decodes the image."""
 
     source: ImageSource
     protocol: Protocol
@@ -50,7 +50,7 @@ class Crops:
         return len(self.source)
 
     def __getitem__(self, index: int) -> UInt8Image:
-        """Crop `index`, uint8 HW3; not to be modified.
+        """Crop `index`, uint8 HW3. Do not modify it.
 
         Raises:
             UserError: the image can't be read; the message names it.
@@ -62,10 +62,9 @@ class Crops:
 
 
 def open_crops(source: ImageSource, protocol: Protocol, folder: Path | None, threads: int, *, progress: bool) -> Crops:
-    """The crops of a source, stored in `folder` first if they are not there yet.
+    """Open the crops of a source. If they are not in `folder` yet, decode all images and store them there first.
 
-    Where `folder` is None, has no room or can't be written, or the protocol takes images as they are, nothing is
-    stored.
+    Nothing is stored where `folder` is None, has no room or can't be written, or where the protocol does not crop.
 
     Raises:
         UserError: an image can't be read; the message names it.
@@ -91,7 +90,7 @@ def _crop(source: ImageSource, index: int, protocol: Protocol) -> UInt8Image:
 
 
 def _about(source: ImageSource, protocol: Protocol) -> dict[str, Any]:
-    """What makes crops others."""
+    """Fields that change the cached pixels."""
     size = protocol.crop or 0
     return {
         "format": FORMAT,
@@ -106,7 +105,7 @@ def _about(source: ImageSource, protocol: Protocol) -> dict[str, Any]:
 
 
 def _is_there(place: Path, about: dict[str, Any], source: ImageSource) -> bool:
-    """True for complete crops of these very files; older ones are removed."""
+    """Whether complete crops of these very files are stored. Crops of older files are removed."""
     if not place.is_dir():
         return False
     try:
@@ -136,7 +135,7 @@ def _has_room(place: Path, about: dict[str, Any]) -> bool:
 def _store(
     place: Path, about: dict[str, Any], source: ImageSource, protocol: Protocol, threads: int, progress: bool
 ) -> None:
-    for leftover in place.parent.glob(f".{place.name}.*"):  # of a killed process, as the lock is ours
+    for leftover in place.parent.glob(f".{place.name}.*"):  # a killed process left it, since we hold the lock
         shutil.rmtree(leftover, ignore_errors=True)
     size = int(np.prod(about["shape"])) / 1e6
     if progress:
@@ -156,7 +155,7 @@ def _store(
 
 
 def _reserve(path: Path, size: int) -> None:
-    """A file of this size whose disk space is taken: writing to mapped memory without it would kill the process."""
+    """Make a file of this size and take its disk space. If space ran out later, the process would be killed."""
     with path.open("wb") as file:
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), 0, size)

@@ -1,4 +1,4 @@
-"""From a decoded image to the uint8 crop that is corrupted, and from there to the model's input size."""
+"""Cut an image to the uint8 crop that is corrupted, and fit a crop to the model's input size."""
 
 from typing import cast
 
@@ -15,7 +15,7 @@ from robustbench_cls.data.resize import SUPPORT, Interpolation, Pixels, Window, 
 
 
 def interpolation_mode(name: str) -> InterpolationMode:
-    """torchvision's mode of that name.
+    """torchvision's interpolation mode of that name.
 
     Raises:
         UserError: there is no such mode.
@@ -28,20 +28,20 @@ def interpolation_mode(name: str) -> InterpolationMode:
 
 
 def crop_of(data: bytes, name: str, protocol: Protocol) -> UInt8Image:
-    """The crop of an encoded image: `crop(decode_rgb(data, name), protocol)`, the same pixels in half the time.
+    """The crop of an encoded image: the pixels of `crop(decode_rgb(data, name), protocol)`, in half the time.
 
-    That is for the JPEG files of photos, which need no Pillow image in between; all others take the usual way.
+    JPEG files of photos take the shorter way, which makes no Pillow image. All other files take the usual way.
 
     Args:
         data: the encoded file.
         name: what to call the file in errors.
-        protocol: its `resize`, `crop` and `interpolation` count, as in `crop`.
+        protocol: `resize`, `crop` and `interpolation` are used, as in `crop`.
 
     Returns:
-        uint8 HW3, a fresh array. Threads may work at once.
+        uint8 HW3, a fresh array. Several threads may call this at once.
 
     Raises:
-        UserError: no readable image, or an interpolation of no known name.
+        UserError: the file is not a readable image, or the interpolation has no known name.
     """
     known = not protocol.resize or (protocol.interpolation or "bilinear") in SUPPORT
     pixels = decode_jpeg(data) if known else None
@@ -49,7 +49,7 @@ def crop_of(data: bytes, name: str, protocol: Protocol) -> UInt8Image:
 
 
 def crop_pixels(pixels: Pixels, protocol: Protocol) -> UInt8Image:
-    """What `crop` gives for the same pixels as a Pillow image, by interpolation `bilinear` or `bicubic`."""
+    """The crop that `crop` makes of the same pixels in a Pillow image, by `bilinear` or `bicubic` interpolation."""
     shape = pixels.height, pixels.width
     resized = _resized_shape(shape, protocol.resize or 0)
     rows, columns = (
@@ -64,7 +64,7 @@ def crop_pixels(pixels: Pixels, protocol: Protocol) -> UInt8Image:
 
 
 def _resized_shape(shape: tuple[int, int], shorter: int) -> tuple[int, int]:
-    """Height and width as torchvision rounds them; 0 leaves them."""
+    """Height and width after resizing, rounded as torchvision does; resize 0 keeps them."""
     if not shorter:
         return shape
     height, width = shape
@@ -74,13 +74,13 @@ def _resized_shape(shape: tuple[int, int], shorter: int) -> tuple[int, int]:
 
 
 def _middle(size: int, wanted: int) -> tuple[int, int]:
-    """First pixel and the one after the last, as torchvision rounds them; the whole side where it is shorter."""
+    """Where the middle begins and ends, rounded as torchvision does. A side that is shorter is taken whole."""
     start = max(round((size - wanted) / 2), 0)
     return start, min(start + wanted, size)
 
 
 def _padded(image_HW3: UInt8Image, side: int) -> UInt8Image:
-    """In the middle of a black square where a side is too short."""
+    """The crop in the middle of a black square, where a side is too short; else the crop."""
     height, width, _ = image_HW3.shape
     if height >= side and width >= side:
         return image_HW3
@@ -91,7 +91,9 @@ def _padded(image_HW3: UInt8Image, side: int) -> UInt8Image:
 
 
 def crop(image: Image.Image, protocol: Protocol) -> UInt8Image:
-    """Shorter side to `protocol.resize`, then the centre square of `protocol.crop` px; 0 leaves a step out.
+    """Resize the shorter side to `protocol.resize`, then cut the centre square of `protocol.crop` px.
+
+    0 leaves a step out.
 
     Returns:
         uint8 HW3, a fresh array.
@@ -104,7 +106,7 @@ def crop(image: Image.Image, protocol: Protocol) -> UInt8Image:
 
 
 def fit(image_HW3: UInt8Image, size: int, interpolation: str) -> UInt8Image:
-    """The whole image at the model's input size, with Pillow's pixels; itself where it already has it."""
+    """Resize the whole image to the model's input size, with Pillow's pixels. An image of that size is given back."""
     height, width = image_HW3.shape[:2]
     if (height, width) == (size, size):
         return image_HW3

@@ -1,4 +1,4 @@
-"""From the bytes of an image file to uint8 RGB."""
+"""Decode image files to uint8 RGB."""
 
 import io
 
@@ -15,22 +15,22 @@ Image.MAX_IMAGE_PIXELS = 512 * 1024 * 1024
 JPEG_START = b"\xff\xd8\xff"
 
 MOST_PIXELS = 16 * 1024 * 1024
-"""Of what is decoded without Pillow: a thread keeps three bytes for each."""
+"""Larger JPEG files are left to Pillow, because each thread keeps three bytes for each pixel."""
 
 
 def decode_rgb(data: bytes, name: str) -> Image.Image:
-    """The image as Pillow RGB, whatever its mode.
+    """Decode a file of any mode to a Pillow RGB image.
 
-    Greyscale, palette and CMYK are converted as Pillow does; an alpha channel is dropped; 16-bit values
-    are scaled to 8 bits (Pillow would clip them to white). EXIF orientation is not applied, as in the
-    ImageNet tool chains.
+    Greyscale, palette and CMYK are converted as Pillow does. An alpha channel is dropped. 16-bit values
+    are scaled to 8 bits (Pillow would clip them to white). EXIF orientation is not applied; the usual
+    ImageNet programs don't apply it either.
 
     Args:
         data: the encoded file.
         name: what to call the file in errors.
 
     Raises:
-        UserError: truncated, no image at all, or of a floating-point mode.
+        UserError: the file is truncated, is no image, or holds floating-point pixels.
     """
     try:
         image: Image.Image = Image.open(io.BytesIO(data))
@@ -51,12 +51,11 @@ def decode_rgb(data: bytes, name: str) -> Image.Image:
 
 
 def decode_jpeg(data: bytes) -> Pixels | None:
-    """The pixels of `decode_rgb`, by the same libjpeg-turbo without Pillow around it.
+    """Decode a JPEG photo to the pixels of `decode_rgb`, without a Pillow image.
 
     Returns:
-        Pixels in the thread's working memory, which the next call overwrites; None for everything but JPEG files of
-        photos, and where the decoder stumbles over anything, however small: `decode_rgb` then decides whether these
-        are pixels or an error.
+        Pixels in the thread's working memory; the next call overwrites them. None for all other files, and where
+        the decoder finds any fault in the file: `decode_rgb` then decides whether that is an error.
     """
     if not data.startswith(JPEG_START):
         return None

@@ -1,7 +1,7 @@
 """Class names of ImageNet's label spaces, and the mapping from a source's classes to a model's head.
 
-Classes are matched by name, never by position: folder names sorted as strings are in another order than
-WordNet ids, and a guess there is a wrong number. The lists come with timm and are read without importing it.
+Classes are matched by name, never by position. Folders named 0, 1, 2 ..., sorted as text, have another order than
+WordNet ids, and a guess there would give a wrong number. The lists come with timm and are read without importing it.
 """
 
 import importlib.util
@@ -59,7 +59,7 @@ def imagenet_subset(name: str, indices_file: str) -> LabelSpace:
 
 
 def cue_conflict() -> LabelSpace:
-    """The 16 entry-level categories of cue-conflict stimuli, with the 207 classes of ImageNet that make them up.
+    """The 16 categories of cue-conflict images, each with its ImageNet classes, 207 in all.
 
     Source: Geirhos et al. 2019, arXiv:1811.12231; classes from its `human_categories.py`.
     """
@@ -72,7 +72,7 @@ def cue_conflict() -> LabelSpace:
 
 
 def in_words(names: Sequence[str]) -> tuple[str, ...]:
-    """Class names for readers: a WordNet id with its first lemma behind it, any other name as it is."""
+    """Class names for readers: a WordNet id is followed by its first English word, any other name stays as it is."""
     lemmas = _lemmas()
     return tuple(f"{name} {lemmas[name].split(',')[0]}" if name in lemmas else name for name in names)
 
@@ -119,10 +119,10 @@ def members_sha256(space: LabelSpace) -> str:
 
 
 def to_head(names: Sequence[str], head: Sequence[str], where: str) -> npt.NDArray[np.int64]:
-    """For each class of a source, its index in the model's head.
+    """The index in the model's head of each class of a source.
 
     Raises:
-        UserError: a class that the head does not have; the message tells an order problem from others.
+        UserError: the head lacks a class. The message says whether the folder names look like indices.
     """
     index = {name: i for i, name in enumerate(head)}
     unknown = [name for name in names if name not in index]

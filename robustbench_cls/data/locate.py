@@ -1,4 +1,4 @@
-"""Where a split's images are: below `--data`, or in `datasets/`."""
+"""Find the folders of a split's images: below `--data`, or in `datasets/`."""
 
 import json
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from robustbench_cls.data.source import SYNONYMS, ImageSource, open_source, parq
 
 DATASETS = Path("datasets")
 TREE_MANIFEST = "corrupted.json"
-"""What lies in a tree of corrupted images that was written here, and tells how."""
+"""A file in each tree of corrupted images that `robust data corrupt` writes. It says how the tree was made."""
 
 DEFAULT_TRAIN = DATASETS / "imagenet"
 
@@ -20,10 +20,10 @@ class SuiteData:
     """The folders of one suite.
 
     Attributes:
-        images: what the suite measures on; for published ImageNet-C the folder of the corruptions.
+        images: the images that the suite measures on; for the published ImageNet-C, the folder of the corruptions.
         reference: clean images of the same classes, or None where there are none.
-        published: `images` is a tree `<corruption>/<severity>/<class>` of stored corrupted images.
-        made_by: the engine that wrote such a tree, where it was written here; empty for the published files.
+        published: whether `images` is a tree `<corruption>/<severity>/<class>` of stored corrupted images.
+        made_by: the engine that wrote such a tree, or empty for the published files.
     """
 
     images: tuple[Path, str]
@@ -49,10 +49,10 @@ def _is_tree_of(suite: Suite, path: Path) -> bool:
 
 
 def _tree(suite: Suite, folder: Path, clean: tuple[Path, str] | None) -> SuiteData:
-    """A tree of corrupted images, and who made it.
+    """A tree of corrupted images, with the engine that made it.
 
     Raises:
-        UserError: it was made here, and is not finished, not the suite's variant, or does not say so readably.
+        UserError: `robust data corrupt` made the tree, and it is unfinished, of another variant, or unreadable.
     """
     manifest = folder / TREE_MANIFEST
     if not manifest.exists():
@@ -68,7 +68,7 @@ def _tree(suite: Suite, folder: Path, clean: tuple[Path, str] | None) -> SuiteDa
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{manifest} can't be read ({error}). Write the tree again into another folder.") from error
     if variant != suite.variant:
-        raise UserError(f"{folder} was written as {variant}, and suite '{suite.name}' is as {suite.variant}.")
+        raise UserError(f"{folder} was corrupted as {variant}, but suite '{suite.name}' wants {suite.variant}.")
     if unfinished:
         raise UserError(
             f"{folder} is not finished for {len(unfinished)} corruptions of '{suite.name}', {min(unfinished)} among "
@@ -78,7 +78,7 @@ def _tree(suite: Suite, folder: Path, clean: tuple[Path, str] | None) -> SuiteDa
 
 
 def split_in(root: Path, split: str) -> tuple[Path, str] | None:
-    """Folder and split name of `split` in a data set's root, or None."""
+    """Where `split` lies in a data set's root, as folder and split name, or None where it is not there."""
     if parquet_files(root, split):
         return root, split
     for name in SYNONYMS.get(split, (split,)):
@@ -122,7 +122,7 @@ def locate(suite: Suite, data: Path | None) -> SuiteData:
             the suite's own place in `datasets/`.
 
     Raises:
-        UserError: they are not there; the message says what was expected.
+        UserError: they are not there. The message says what was expected.
     """
     if data is None:
         return _in_datasets(suite)
@@ -158,10 +158,10 @@ def _in_datasets(suite: Suite) -> SuiteData:
 
 
 def _flat(folder: Path) -> tuple[Path, str] | None:
-    """The folder itself where it holds class folders, as ImageNet-A does."""
+    """The folder itself, if it holds class folders directly, as ImageNet-A does; else None."""
     return (folder, "") if folder.is_dir() and any(entry.is_dir() for entry in folder.iterdir()) else None
 
 
 def _sibling(data: Path, suite: Suite) -> tuple[Path, str] | None:
-    """The `val` split beside one split's folder, as the clean reference."""
+    """The `val` split beside one split's folder: it serves as the clean reference."""
     return split_in(data.parent, "val") if suite.reference and data.name == suite.split else None

@@ -1,11 +1,11 @@
-"""A window of a resized image with Pillow's pixels, in about a fifth of its time.
+"""Resize an image and cut a window, with Pillow's pixels in about a fifth of its time.
 
-Pillow weighs columns first and then rows (from version 13 on the other way round for images that lose much more
-height than width), rounds to whole levels after each, and counts weights in 2^-22: so does this. It computes only the
-window, and reads only the pixels that the window depends on.
+This follows Pillow: it weighs columns first and then rows, rounds to whole levels after each, and counts weights in
+2^-22. From Pillow 13 on, rows come first for images that lose much more height than width. Only the window is
+computed, and only the pixels that the window depends on are read.
 
-Columns are gathered a pixel at a time, as four bytes of which the last belongs to the neighbour: what follows is
-vector code over bytes, and the fourth one is dropped at the end.
+Columns are gathered one pixel at a time, as four bytes; the fourth belongs to the neighbour. So the rest is vector
+code over bytes. The fourth byte is dropped at the end.
 """
 
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ from robustbench_cls.core.scratch import scratch
 Interpolation: TypeAlias = Literal["bilinear", "bicubic"]
 
 SUPPORT: dict[Interpolation, int] = {"bilinear": 1, "bicubic": 2}
-"""Reach of the filter, in pixels of the smaller image."""
+"""How far the filter reaches, in pixels of the smaller image."""
 
 GROUP = 3
-"""Taps that a kernel adds at once: as many as a photo of 500 px needs on its way to 256."""
+"""Taps that a kernel adds at once: as many as it takes to resize a photo from 500 to 256 px."""
 
 SPARE = 3 * GROUP
-"""Bytes behind the last pixel that are read, and weighted with zero where they count at all."""
+"""Bytes behind the last pixel that kernels may read. Their weight is zero, or they are dropped."""
 
 CHOOSES_ORDER = int(PIL.__version__.partition(".")[0]) >= 13
 """Whether this Pillow weighs the rows first where that saves work."""
@@ -46,7 +46,7 @@ class Window:
 
 @dataclass(frozen=True)
 class _Taps:
-    """What each of N pixels of a window is made of: K pixels of the original, and their weights in 2^-22."""
+    """The K original pixels that each of a window's N pixels is made of, and their weights in 2^-22."""
 
     starts_N: UInt32Array
     weights_KN: Int32Array
@@ -69,13 +69,13 @@ class Pixels:
 
     @property
     def words(self) -> UInt32Array:
-        """HW: each pixel with the byte behind it, at addresses that are no multiples of four."""
+        """Each pixel together with the byte behind it as one number, HW. Addresses are no multiples of four."""
         words_HW: UInt32Array = np.ndarray((self.height, self.width), np.uint32, self.memory_S, 0, (3 * self.width, 3))
         return words_HW
 
 
 def working_pixels(owner: str, height: int, width: int) -> Pixels:
-    """Pixels of any content in the thread's working memory, until it asks again under the same `owner`."""
+    """Pixels with any content, in the thread's working memory until it asks again under the same `owner`."""
     return Pixels(height, width, scratch(owner, (3 * height * width + SPARE,), np.uint8))
 
 
@@ -144,7 +144,7 @@ def _taps(window: Window, interpolation: Interpolation) -> _Taps:
     weights_KN = _filter((places_KN - centres_N + 0.5) * (1.0 / stretch), interpolation)
     weights_KN[(places_KN < firsts_N) | (places_KN >= ends_N)] = 0.0
     total_N = np.zeros(firsts_N.size)
-    for weights_N in weights_KN:  # one after the other: another order of the sum ends in other last digits
+    for weights_N in weights_KN:  # one after the other, because another order of the sum changes the last digits
         total_N += weights_N
     whole_KN = weights_KN / total_N * 2**22
     rounded_KN: Int32Array = (whole_KN + np.where(whole_KN < 0, -0.5, 0.5)).astype(np.int32)
@@ -153,7 +153,7 @@ def _taps(window: Window, interpolation: Interpolation) -> _Taps:
 
 
 def _filter(distances: Float64Array, interpolation: Interpolation) -> Float64Array:
-    """The triangle, or Keys' cubic with a = -0.5."""
+    """The filter's value at these distances: the triangle, or Keys' cubic with a = -0.5."""
     x = np.abs(distances)
     if interpolation == "bilinear":
         return np.maximum(1.0 - x, 0.0)

@@ -1,4 +1,4 @@
-"""Free photos that are there without a data set: those that come with scikit-image, which imagecorruptions brings."""
+"""Free photos for use without a data set. They come with scikit-image, which imagecorruptions brings."""
 
 import importlib.util
 from pathlib import Path
@@ -10,14 +10,14 @@ from robustbench_cls.data.decode import decode_rgb
 from robustbench_cls.data.source import EXTENSIONS
 
 NAMES = ("chelsea.png", "coffee.png", "astronaut.png", "rocket.jpg")
-"""A cat, a cup (CC0), an astronaut and a rocket (NASA, SpaceX; public domain)."""
+"""The photos: a cat, a cup (CC0), an astronaut and a rocket (NASA, SpaceX; public domain)."""
 
 
 def sample_photos() -> list[Path]:
-    """Their files.
+    """The files of the sample photos.
 
     Raises:
-        UserError: scikit-image is not installed, or without them.
+        UserError: scikit-image is not installed, or lacks the photos.
     """
     spec = importlib.util.find_spec("skimage")
     root = Path(spec.origin).parent / "data" if spec and spec.origin else Path("skimage/data")
@@ -40,9 +40,10 @@ def read_photo(file: Path) -> Image.Image:
 
 
 def photos(folder: Path | None, count: int, size: int) -> list[Image.Image]:
-    """`count` centre squares of `size` px: evenly spread over the images below `folder`, or of the sample photos.
+    """`count` photos, cut to their centre square and resized to `size` px.
 
-    Fewer photos than that are used again, mirrored.
+    They are evenly spread over the images below `folder`; without a folder they are the sample photos. Where there
+    are fewer than `count`, mirrored copies make up the rest.
 
     Raises:
         UserError: the folder holds no images, or one can't be read.

@@ -1,4 +1,4 @@
-"""Labelled images by position: a class folder tree or Hugging Face parquet, read through timm."""
+"""Sources of labelled images: a folder with one folder for each class, or Hugging Face parquet, read through timm."""
 
 import hashlib
 import json
@@ -17,28 +17,28 @@ from robustbench_cls.core.errors import UserError
 from robustbench_cls.data.decode import decode_rgb
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm")
-"""What counts as an image file in a class folder, in either case; other files are passed over."""
+"""Endings of image files in a class folder, in upper or lower case. Other files are passed over."""
 
 SAMPLED = 32
-"""Files whose content is a part of the fingerprint; images drawn by a program often have the same sizes."""
+"""Number of files whose content enters the fingerprint: images that a program drew often have the same file size."""
 
 SYNONYMS = {"val": ("val", "validation", "test"), "train": ("train",)}
-"""Folder or file names that stand for a split, the preferred one first; another split has one name."""
+"""Folder or file names that stand for a split, the preferred one first. Other splits have their own name only."""
 
 
 @dataclass(frozen=True)
 class ImageSource:
-    """N labelled images.
+    """N labelled images, read by position.
 
     Attributes:
         path: where they come from, for messages.
         class_names: what the source itself calls its classes.
         ids: N names, stable across machines: the path below the split's folder, or the row.
         labels_N: index into `class_names`.
-        fingerprint: changes with any name, label or file size, and with what `SAMPLED` files hold; the same on every
+        fingerprint: a digest of names, labels, file sizes and the content of `SAMPLED` files. It is the same on every
             machine.
-        stamp: changes with any file's size or time of change, on this machine.
-        reader: timm's; `reader[position]` gives an open file and a label.
+        stamp: a digest of each file's size and time of change on this machine.
+        reader: timm's reader; `reader[position]` gives an open file and a label.
         positions_N: where each image stands in the reader.
     """
 
@@ -55,14 +55,14 @@ class ImageSource:
         return len(self.ids)
 
     def name(self, index: int) -> str:
-        """What messages call image `index`."""
+        """The name of image `index` in messages."""
         return f"{self.path}/{self.ids[index]}"
 
     def data(self, index: int) -> bytes:
         """The encoded file of image `index`.
 
         Raises:
-            UserError: it is gone or can't be read; the message names it.
+            UserError: the file is gone or can't be read. The message names it.
         """
         name = self.name(index)
         try:
@@ -83,7 +83,7 @@ class ImageSource:
         return decode_rgb(self.data(index), self.name(index))
 
     def take(self, indices: npt.NDArray[np.int64]) -> "ImageSource":
-        """The images at `indices`, in that order."""
+        """A source of only the images at `indices`, in that order."""
         return replace(
             self,
             ids=tuple(self.ids[i] for i in indices),
@@ -96,12 +96,12 @@ def open_source(path: Path, split: str = "", *, labelled: bool = True) -> ImageS
     """The images of one split.
 
     Args:
-        path: a folder with a folder a class, or one with `<split>-*.parquet` files in Hugging Face layout.
+        path: a folder with one folder for each class, or one with `<split>-*.parquet` files in Hugging Face layout.
         split: the split's name, where `path` holds parquet files.
         labelled: folders are classes; else images may lie in any folders, or in none.
 
     Raises:
-        UserError: nothing there, no class folders, or images beside them.
+        UserError: there are no images, no class folders, or images beside the class folders.
     """
     if not path.is_dir():
         raise UserError(f"There is no folder {path}. See datasets/README.md for what goes where.")
@@ -126,12 +126,16 @@ def _open_folder(path: Path, labelled: bool) -> ImageSource:
         reader = create_dataset("", root=str(path), search_split=False, input_key=";".join(EXTENSIONS)).reader
     except RuntimeError as error:
         kinds = ", ".join(EXTENSIONS)
-        raise UserError(f"No images in {path}: expected a folder a class with image files in it ({kinds}).") from error
+        raise UserError(
+            f"No images in {path}: expected one folder for each class, with image files in it ({kinds})."
+        ) from error
     class_names = tuple(sorted(reader.class_to_idx, key=reader.class_to_idx.__getitem__))
     files = [Path(file) for file, _ in reader.samples]
     loose = sum(file.parent == path for file in files)
     if loose and labelled:
-        raise UserError(f"{path} holds {loose} images that lie in no class folder. Sort them into a folder a class.")
+        raise UserError(
+            f"{path} holds {loose} images that lie in no class folder. Sort them into one folder for each class."
+        )
     _check_links(files)
     ids = tuple(file.relative_to(path).as_posix() for file in files)
     labels_N = np.array([label for _, label in reader.samples], dtype=np.int64)
@@ -143,7 +147,7 @@ def _open_folder(path: Path, labelled: bool) -> ImageSource:
 
 
 def _check_links(files: Sequence[Path]) -> None:
-    """Refuse folders that links lead to twice: their images would count twice, or without end."""
+    """Refuse a folder that is reached twice through a link: its images would count twice, or without end."""
     seen: dict[Path, Path] = {}
     for folder in dict.fromkeys(file.parent for file in files):
         other = seen.setdefault(folder.resolve(), folder)
@@ -159,7 +163,7 @@ def _open_parquet(path: Path, split: str, files: Sequence[Path]) -> ImageSource:
     without = sum(label is None or not 0 <= label < len(class_names) for label in labels)
     if without:
         raise UserError(
-            f"{files[0]}: {without} of {len(labels)} rows have no label. Leave them out, or name a split that has."
+            f"{files[0]}: {without} of {len(labels)} rows have no label. Leave them out, or name a split with labels."
         )
     labels_N = np.array(labels, dtype=np.int64)
     ids = tuple(f"{split}/{row:07d}" for row in range(len(reader)))
@@ -192,7 +196,7 @@ def _hugging_face_reader(path: Path, files: Sequence[Path], image_key: str, labe
     datasets.disable_progress_bars()
     logging.getLogger("datasets").setLevel(logging.ERROR)
     prefix = files[0].name.partition("-")[0].removesuffix(".parquet")
-    split = {"val": "validation"}.get(prefix, prefix)  # as the library renames it
+    split = {"val": "validation"}.get(prefix, prefix)  # the library renames it like this
     try:
         reader = create_dataset(f"hfds/{path.resolve()}", split=split, input_key=image_key, target_key=label_key).reader
     except (ValueError, OSError, datasets.exceptions.DatasetsError) as error:
@@ -220,7 +224,7 @@ def _source(
 def _content(source: ImageSource, index: int) -> str:
     try:
         return hashlib.sha256(source.data(index)).hexdigest()
-    except UserError:  # named when the image is needed
+    except UserError:  # the image is named when it is needed
         return "unreadable"
 
 

@@ -129,7 +129,7 @@ def test_unusable_images_are_named_after_all_others_are_written(make_folder, tmp
     whole = (root / "dog" / "0.png").read_bytes()
     (root / "dog" / "0.png").write_bytes(whole[:90])
     chosen = named_corruptions(["contrast"])
-    with pytest.raises(UserError, match=r"dog/0\.png .*Under the same name.* 1 such images; .*others are written"):
+    with pytest.raises(UserError, match=r"dog/0\.png .*Keep the file name.* 1 such images; .*others are written"):
         write_corrupted_tree(root, tmp_path / "c", chosen, AS_STORED)
     assert len(list((tmp_path / "c").rglob("*.JPEG"))) == 5 * 5
     assert json.loads((tmp_path / "c" / "corrupted.json").read_text())["finished"] == []
@@ -158,7 +158,7 @@ def test_unfinished_and_unlike_trees_are_not_measured(toy: Path, toy_checkpoint:
     options = EvaluationOptions(data=tmp_path / "c", out=tmp_path / "r", workers=0, progress=False)
     with pytest.raises(UserError, match="is not finished for 15 corruptions .*Go on with robust data corrupt"):
         evaluate(toy_checkpoint, "imagenet-c", options)
-    with pytest.raises(UserError, match="was written as published, and suite 'imagenet-c-imagecorruptions' is as"):
+    with pytest.raises(UserError, match="was corrupted as published, but suite 'imagenet-c-imagecorruptions' wants"):
         evaluate(toy_checkpoint, "imagenet-c-imagecorruptions", options)
 
 

@@ -210,7 +210,7 @@ def test_progress_sees_every_split_with_its_total(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("train", "val"), [(0, 5), (5, 0), (-1, 1)])
 def test_counts_under_one_are_refused(train: int, val: int, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=f"at least 1, got train {train} and val {val}"):
+    with pytest.raises(UserError, match=f"at least 1 image of each class, got train {train} and val {val}"):
         build_shapes(tmp_path / "shapes", train=train, val=val)
     assert list(tmp_path.iterdir()) == []
 
@@ -229,7 +229,7 @@ def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:
 
 
 def test_other_parameters_are_refused(built: Path) -> None:
-    with pytest.raises(UserError, match=r"seed 0, train 5, val 3\. Give another folder"):
+    with pytest.raises(UserError, match=r"seed 0, train 5, val 3\)\. Give another folder"):
         build_shapes(built, train=5, val=3, seed=1)
 
 

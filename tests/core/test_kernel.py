@@ -78,29 +78,78 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def read_only(root: Path) -> None:
-    """A package folder in which no cache can be made, for root too: a file bears its name."""
-    (root / "robustbench_cls" / "corruptions" / "__pycache__").write_text("in the way")
+def home(root: Path) -> dict[str, str]:
+    """An environment in which the user's cache folder lies in `root` and nothing else says where caches go."""
+    return {"HOME": str(root), "XDG_CACHE_HOME": str(root / "cache"), "NUMBA_CACHE_DIR": ""}
 
 
-def test_compiled_once_and_then_read_from_disk(copy: Path):
-    assert run_copy(copy) == (0, 1)
-    assert run_copy(copy) == (1, 0)
+def caches(root: Path) -> set[str]:
+    return {path.name.partition("-")[0] for path in root.rglob("*.nb[ci]")}
 
 
-def test_the_cache_survives_a_read_only_package_folder(copy: Path):
-    read_only(copy)
-    home = {"HOME": str(copy / "home"), "XDG_CACHE_HOME": str(copy / "home" / "cache")}
-    (copy / "home").mkdir()
-    assert run_copy(copy, PYTHONDONTWRITEBYTECODE="1", **home) == (0, 1)
-    assert run_copy(copy, PYTHONDONTWRITEBYTECODE="1", **home) == (1, 0)
+def test_compiled_once_and_then_read_from_the_users_cache_folder(copy: Path, tmp_path: Path) -> None:
+    user = home(tmp_path / "user")
+    assert run_copy(copy, **user) == (0, 1)
+    assert run_copy(copy, **user) == (1, 0)
+    assert "contrast._shrink" in caches(tmp_path / "user" / "cache" / "robustbench_cls" / "numba")
+    assert not caches(copy / "robustbench_cls")
 
 
-def test_without_any_place_for_a_cache_it_still_computes(copy: Path):
-    read_only(copy)
-    nowhere = str(copy / "robustbench_cls" / "__init__.py")  # a file, so no folder can be made in it
-    hits, _ = run_copy(copy, PYTHONDONTWRITEBYTECODE="1", HOME=nowhere, XDG_CACHE_HOME=nowhere)
-    assert hits == 0
+def test_a_cache_folder_in_the_environment_wins(copy: Path, tmp_path: Path) -> None:
+    asked = home(tmp_path / "user") | {"NUMBA_CACHE_DIR": str(tmp_path / "asked")}
+    assert run_copy(copy, **asked) == (0, 1)
+    assert run_copy(copy, **asked) == (1, 0)
+    assert caches(tmp_path / "asked") and not caches(tmp_path / "user") and not caches(copy / "robustbench_cls")
+
+
+@pytest.mark.parametrize("variable", ["HOME", "NUMBA_CACHE_DIR"])
+def test_without_any_place_for_a_cache_it_still_computes(copy: Path, tmp_path: Path, variable: str) -> None:
+    (tmp_path / "file").touch()  # no folder can be made in a file, not by root either
+    nowhere = home(tmp_path / "user") | {variable: str(tmp_path / "file" / "home")}
+    if variable == "HOME":
+        nowhere["XDG_CACHE_HOME"] = ""
+    assert run_copy(copy, **nowhere)[0] == 0
+    assert run_copy(copy, **nowhere)[0] == 0
+    assert not caches(tmp_path)
+
+
+@pytest.mark.parametrize("told", ["~/.cache/robustbench_cls", RuntimeError("could not determine the home directory")])
+def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, told: str | Exception) -> None:
+    def user_cache_dir(name: str, appauthor: bool) -> str:
+        if isinstance(told, Exception):
+            raise told
+        return told
+
+    def expanduser(path: Path) -> Path:
+        if str(path).startswith("~"):
+            raise RuntimeError("Could not determine home directory.")
+        return path
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("robustbench_cls.core.kernel.user_cache_dir", user_cache_dir)
+    monkeypatch.setattr(Path, "expanduser", expanduser)
+    monkeypatch.setattr("numba.core.config.CACHE_DIR", "")
+    values = np.arange(3)
+    Kernel(_double.function)(values)
+    np.testing.assert_array_equal(values, [0, 2, 4])
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_function_without_a_source_file() -> None:
+    names: dict = {}
+    exec(compile("def triple(values_N):\n    values_N *= 3", "<typed in>", "exec"), names)
+    values = np.arange(3)
+    Kernel(names["triple"])(values)
+    np.testing.assert_array_equal(values, [0, 3, 6])
+
+
+def test_other_packages_keep_their_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from numba.core import config
+
+    for folder in ("", str(tmp_path)):
+        monkeypatch.setattr(config, "CACHE_DIR", folder)
+        Kernel(_double.function).compiled()
+        assert folder == config.CACHE_DIR
 
 
 def test_a_disk_without_room_for_the_cache(tmp_path: Path):

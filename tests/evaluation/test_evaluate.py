@@ -1,7 +1,5 @@
 import hashlib
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -345,26 +343,3 @@ def test_a_leftover_of_a_killed_start_does_not_block(toy: Path, toy_checkpoint: 
         toy_checkpoint, "imagenet", EvaluationOptions(data=str(toy), out=str(tmp_path), progress=False, crops=None)
     )
     assert not run.missing()
-
-
-AFTER_OPENCV = """
-import sys
-from pathlib import Path
-import cv2, numpy as np
-from robustbench_cls import EvaluationOptions, evaluate
-from robustbench_cls.core.suite import Condition
-from robustbench_cls.suites.imagenet_c import SUITE
-from dataclasses import replace
-cv2.setNumThreads(4)
-for _ in range(20):
-    cv2.GaussianBlur(np.zeros((2000, 2000, 3), np.uint8), (31, 31), 5)
-few = replace(SUITE, conditions=(Condition("defocus_blur", 5), Condition("contrast", 1)))
-options = EvaluationOptions(data=sys.argv[2], out=sys.argv[3], workers=2, progress=False, crops=None)
-evaluate(Path(sys.argv[1]), few, options)
-assert cv2.getNumThreads() == 4
-"""
-
-
-def test_loading_threads_after_opencv_used_its_own(toy: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", AFTER_OPENCV, str(toy_checkpoint), str(toy), str(tmp_path)]
-    subprocess.run(command, check=True, timeout=120)

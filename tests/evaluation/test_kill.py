@@ -22,7 +22,7 @@ def digests(folder: Path) -> dict[str, str]:
 @pytest.mark.slow
 def test_a_run_killed_anywhere_ends_in_the_same_bytes(toy: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
     processes = multiprocessing.get_context("forkserver")  # started from one that has imported everything
-    processes.set_forkserver_preload(["robustbench_cls.evaluation.evaluate", "numba", "timm", "cv2"])
+    processes.set_forkserver_preload(["robustbench_cls.evaluation.evaluate", "numba", "timm"])
 
     def start(out: Path) -> multiprocessing.process.BaseProcess:
         process = processes.Process(target=measure, args=(toy_checkpoint, toy / "train", out))
