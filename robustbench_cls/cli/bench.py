@@ -1,7 +1,7 @@
 """`robust bench`."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
@@ -107,21 +107,26 @@ def evaluation(
     """Time an evaluation beside the forward pass alone, and beside the loop it replaces."""
     if (checkpoint is None) == (model is None):
         raise click.UsageError("Name either a CHECKPOINT or a --model.")
-    from robustbench_cls.bench.evaluation import bench_evaluation, load
-    from robustbench_cls.bench.table import evaluation_table
     from robustbench_cls.core.discovery import find
     from robustbench_cls.core.errors import UserError
     from robustbench_cls.core.progress import notice
     from robustbench_cls.core.suite import Suite
-    from robustbench_cls.data.batches import loading_workers
-    from robustbench_cls.evaluation.evaluate import EvaluationOptions
+    from robustbench_cls.core.workers import loading_workers
+    from robustbench_cls.evaluation.options import EvaluationOptions
+    from robustbench_cls.models.options import ModelOptions
 
     chosen = find(suite, "robustbench_cls.suites", Suite, "suite")
     if not chosen.corrupts:
         raise UserError(f"'{chosen.name}' corrupts nothing; `robust bench eval` takes a suite that does: imagenet-c.")
-    named = checkpoint or str(model)
-    classifier = load(named, weights, ordered_match, device, precision, backend)
-    plain = load(named, weights, ordered_match, device, "float32", "torch") if against else None
-    options = EvaluationOptions(data=data, limit=images, batch_size=batch_size)
+    named = ModelOptions(checkpoint or str(model), weights, ordered_match, (), device, precision, backend)
+    named.check()
+    options = EvaluationOptions(data=data, limit=images, batch_size=batch_size, workers=loading_workers(workers))
+    options.check([chosen])
+    notice("Loading PyTorch ...")
+    from robustbench_cls.bench.evaluation import bench_evaluation, load_for_speed
+    from robustbench_cls.bench.table import evaluation_table
+
+    classifier = load_for_speed(named)
+    plain = load_for_speed(replace(named, precision="float32", backend="torch")) if against else None
     measured = bench_evaluation(classifier, chosen, options, loading_workers(workers), plain, notice)
     click.echo(json.dumps(asdict(measured), indent=2) if as_json else evaluation_table(measured))

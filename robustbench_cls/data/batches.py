@@ -5,7 +5,6 @@ processes, and a batch is ready in memory that the GPU can read.
 """
 
 import contextlib
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,15 +15,12 @@ from typing import TypeAlias
 import torch
 
 from robustbench_cls.core.arrays import UInt8Image
-from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.suite import Condition
 from robustbench_cls.data.crop_cache import Crops
 from robustbench_cls.data.crops import fit
 
 Change: TypeAlias = Callable[[UInt8Image, str], UInt8Image]
 """From a crop and its image id to the crop that the model is shown."""
-
-MOST_WORKERS = 256
 
 AHEAD = 2
 """Batches that are made or ready beyond one for each thread."""
@@ -75,24 +71,6 @@ class Rows:
         """The same, cut at multiples of the batch size: the same batches wherever the rows begin."""
         cuts = [self.start, *range((self.start // batch_size + 1) * batch_size, self.stop, batch_size), self.stop]
         return [Rows(self.part, start, stop) for start, stop in pairwise(cuts) if start < stop]
-
-
-def usable_cores() -> int:
-    """The processor's cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def loading_workers(asked: int | None) -> int:
-    """Threads or processes for loading: as many as asked for, else one a core and at most 16.
-
-    Raises:
-        UserError: under 0 or over 256.
-    """
-    if asked is None:
-        return min(usable_cores(), 16)
-    if not 0 <= asked <= MOST_WORKERS:
-        raise UserError(f"--workers must lie in 0..{MOST_WORKERS}, got {asked}.")
-    return asked
 
 
 @contextlib.contextmanager

@@ -17,13 +17,17 @@ from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.suite import LabelSpace
 
 
-@cache
-def _timm_lines(name: str) -> tuple[str, ...]:
+def timm_folder() -> Path:
+    """Where timm is installed."""
     spec = importlib.util.find_spec("timm")
     if spec is None or spec.origin is None:
         raise ImportError("timm is not installed")
-    path = Path(spec.origin).parent / "data" / "_info" / name
-    return tuple(path.read_text(encoding="utf-8").splitlines())
+    return Path(spec.origin).parent
+
+
+@cache
+def _timm_lines(name: str) -> tuple[str, ...]:
+    return tuple((timm_folder() / "data" / "_info" / name).read_text(encoding="utf-8").splitlines())
 
 
 def imagenet_1k() -> tuple[str, ...]:

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from robustbench_cls.core.arrays import UInt8Image
-from robustbench_cls.core.corruption import MINIMUM_SIDE, SEVERITIES, Corruption, Variant
-from robustbench_cls.core.discovery import pick, require_name
+from robustbench_cls.core.corruption import MINIMUM_SIDE, Corruption, Variant
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.keys import keyed_subset
 from robustbench_cls.core.run import RunIdentity, names_sha256
@@ -67,7 +66,6 @@ def plan(suite: Suite, classifier: Classifier, data: Path | None, limit: int, se
     Raises:
         UserError: data that is not there, or classes that don't match the classifier's.
     """
-    _check_suite(suite)
     found = locate(suite, data)
     sources = _sources(suite, found)
     asked = by_category(classifier, suite)
@@ -105,22 +103,6 @@ def plan(suite: Suite, classifier: Classifier, data: Path | None, limit: int, se
         imagenet=asked.imagenet and len(competing_K) == len(head),
         notes=notes,
     )
-
-
-def _check_suite(suite: Suite) -> None:
-    """Refuse a suite of the user's own that can't be measured."""
-    require_name(suite.name, "suite")
-    stems = [condition.stem for condition in suite.conditions]
-    if not stems or len(set(stems)) < len(stems):
-        raise UserError(f"Suite '{suite.name}' must have conditions, and each only once.")
-    for condition in suite.conditions:
-        require_name(condition.name, "condition")
-        if condition.severity not in (0, *SEVERITIES):
-            raise UserError(
-                f"Suite '{suite.name}': severity of {condition.name} must be 0..5, got {condition.severity}."
-            )
-        if condition.severity:
-            pick(condition.name, all_corruptions(), "corruption")
 
 
 @dataclass(frozen=True)
