@@ -20,6 +20,9 @@ def command(run_a: Path, run_b: Path, as_json: bool, csv_path: Path | None) -> N
     import json
     from dataclasses import asdict
 
+    from robustbench_cls.core.progress import notice
+
+    notice("Reading results ...")
     import pandas as pd
 
     from robustbench_cls.core.files import atomic

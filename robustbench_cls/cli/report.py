@@ -16,6 +16,9 @@ PATH = click.Path(path_type=Path)
 @click.option("--baseline", type=PATH, help="Runs of one model: CE and mCE against its errors, on any classes.")
 def command(runs: tuple[Path, ...], out: Path, baseline: Path | None) -> None:
     """Write one HTML page and a CSV about RUNS, folders that `robust eval` wrote. Needs no GPU and no torch."""
+    from robustbench_cls.core.progress import notice
+
+    notice("Reading results ...")
     from robustbench_cls.report.page import write_report
     from robustbench_cls.results.store import find_runs
 

@@ -11,7 +11,7 @@ from robustbench_cls.data.label_spaces import timm_folder
 
 DEFINED = re.compile(r"^@register_model\b.*\ndef (\w+)", re.M)
 FORMER = re.compile(r"^register_model_deprecations\(__name__, \{(.*?)^\}\)", re.M | re.S)
-FORMER_NAME = re.compile(r"""['"](\w+)['"]:""")
+FORMER_NAME = re.compile(r"""['"](\w+)['"]\s*:""")
 
 
 @cache
