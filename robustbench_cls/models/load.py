@@ -39,12 +39,10 @@ def pick_device(name: str = "auto") -> torch.device:
     try:
         if name.startswith("meta"):
             raise NotImplementedError("it holds no data")
-        device = torch.device(name)
-        torch.empty(1, device=device)
+        return torch.empty(1, device=name).device  # as tensors name it: cpu, not cpu:0
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).partition("\n")[0]
         raise UserError(f"Device '{name}' can't be used here ({reason}). Use --device cpu.") from error
-    return device
 
 
 def load_classifier(
