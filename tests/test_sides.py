@@ -1,6 +1,8 @@
 """Each option stands on its side, by experiment: `identity` decides the numbers, `runtime` only where and how fast.
 
-An experiment evaluates or trains twice, with values of one option that differ and all others alike.
+An experiment evaluates or trains twice, with values of one option that differ and all others alike. What a runtime
+option leaves alike are bytes, with two exceptions: `keep_logits` adds a column, and on some machines PyTorch rounds
+logits otherwise in batches of another size, by some 1e-7.
 """
 
 import shutil
@@ -11,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pandas.testing import assert_frame_equal
 
 from robustbench_cls import EvaluationOptions, TrainingOptions, evaluate, load_classifier, train
 from robustbench_cls.core.errors import UserError
@@ -132,6 +135,9 @@ def test_an_option_of_evaluating(
     if name == "keep_logits":
         expected = {condition.stem: pq.read_table(before.path(condition)) for condition in before.all_conditions}
         assert all(table.equals(expected[stem], check_metadata=True) for stem, table in without_logits(after).items())
+    elif name == "batch_size":
+        for condition in before.all_conditions:
+            assert_frame_equal(after.read(condition), before.read(condition), rtol=0, atol=1e-5)
     else:
         assert files(after) == files(before)
 

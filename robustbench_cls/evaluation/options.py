@@ -26,6 +26,7 @@ class EvaluationOptions:
     Attributes:
         data: a data set's root with `val/`, or one split's folder; None for the suite's own place in `datasets/`.
         limit: images of each split, drawn by key; 0 for all.
+        batch_size: images of one forward pass; PyTorch may round logits otherwise (1e-7) where it differs.
         workers: threads that decode and corrupt; None for one a core, 0 for none but the caller's.
         shard: `2/8` measures the second of eight parts of the work; None all of it.
         crops: folder where decoded crops are kept; None keeps none.
