@@ -5,19 +5,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from robustbench_cls.corruptions.engine import corrupt as corrupt
-    from robustbench_cls.evaluation.evaluate import EvaluationOptions as EvaluationOptions
     from robustbench_cls.evaluation.evaluate import evaluate as evaluate
+    from robustbench_cls.evaluation.options import EvaluationOptions as EvaluationOptions
     from robustbench_cls.metrics.alexnet import corruption_errors as corruption_errors
     from robustbench_cls.metrics.alexnet import mean_corruption_error as mean_corruption_error
     from robustbench_cls.metrics.shape_bias import shape_bias as shape_bias
     from robustbench_cls.models.load import load_classifier as load_classifier
     from robustbench_cls.report.page import write_report as write_report
-    from robustbench_cls.training.train import TrainingOptions as TrainingOptions
+    from robustbench_cls.training.options import TrainingOptions as TrainingOptions
     from robustbench_cls.training.train import train as train
 
 _HOMES = {
-    "EvaluationOptions": "evaluation.evaluate",
-    "TrainingOptions": "training.train",
+    "EvaluationOptions": "evaluation.options",
+    "TrainingOptions": "training.options",
     "corrupt": "corruptions.engine",
     "corruption_errors": "metrics.alexnet",
     "evaluate": "evaluation.evaluate",

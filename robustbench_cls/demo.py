@@ -65,9 +65,11 @@ def train_and_evaluate(recipe: str, data: Path, folder: Path, settings: Mapping[
     """One recipe's training and evaluation, on its share of the cores."""
     import torch
 
-    from robustbench_cls.evaluation.evaluate import EvaluationOptions, evaluate
+    from robustbench_cls.evaluation.evaluate import evaluate
+    from robustbench_cls.evaluation.options import EvaluationOptions
     from robustbench_cls.models.load import load_classifier
-    from robustbench_cls.training.train import TrainingOptions, train
+    from robustbench_cls.training.options import TrainingOptions
+    from robustbench_cls.training.train import train
 
     use_line(line)
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // len(RECIPES)))

@@ -67,7 +67,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory, make_folder: Callable[..., Pat
 @pytest.fixture(scope="session")
 def toy_checkpoint(toy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`best.pt` of one epoch on the toy data."""
-    from robustbench_cls.training.train import TrainingOptions, train
+    from robustbench_cls import TrainingOptions, train
 
     overrides = {"epochs": "1", "batch_size": "12", "input_size": "32"}
     out = tmp_path_factory.mktemp("toy-run")

@@ -125,8 +125,7 @@ def test_public_names_are_complete_and_alphabetical() -> None:
 
 
 def test_every_option_is_on_one_side() -> None:
-    from robustbench_cls.evaluation.evaluate import EvaluationOptions
-    from robustbench_cls.training.train import TrainingOptions
+    from robustbench_cls import EvaluationOptions, TrainingOptions
 
     for options in (EvaluationOptions, TrainingOptions):
         for field in fields(options):

@@ -27,9 +27,9 @@ from robustbench_cls.bench.peers import REFERENCE, Run, installed_peers, load_re
 from robustbench_cls.core.arrays import UInt8Image
 from robustbench_cls.core.corruption import EXTRA, IMAGENET_C, SEVERITIES, Corruption, Variant
 from robustbench_cls.core.versions import versions
+from robustbench_cls.core.workers import usable_cores
 from robustbench_cls.corruptions.engine import all_corruptions, corrupt_image
 from robustbench_cls.corruptions.jpeg import jpeg_roundtrip
-from robustbench_cls.data.batches import usable_cores
 
 T = TypeVar("T")
 

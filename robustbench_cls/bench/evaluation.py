@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import timm
 import torch
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.functional import normalize, to_tensor
@@ -21,11 +20,13 @@ from robustbench_cls.core.suite import Condition, Suite
 from robustbench_cls.core.versions import versions
 from robustbench_cls.data.batches import Rows, batches
 from robustbench_cls.data.crops import crop
-from robustbench_cls.evaluation.evaluate import EvaluationOptions, evaluate, with_crops
+from robustbench_cls.evaluation.evaluate import evaluate, with_crops
+from robustbench_cls.evaluation.options import EvaluationOptions
 from robustbench_cls.evaluation.plan import Plan, plan
 from robustbench_cls.models.architectures import create_network
 from robustbench_cls.models.classifier import Classifier
-from robustbench_cls.models.load import load_classifier
+from robustbench_cls.models.load import load
+from robustbench_cls.models.options import ModelOptions
 
 
 @dataclass(frozen=True)
@@ -72,23 +73,14 @@ class EvaluationBenchmark:
     versions: dict[str, str]
 
 
-def load(
-    model: str | Path, weights: Path | None, ordered_match: bool, device: str, precision: str, backend: str
-) -> Classifier:
-    """Load the classifier. A name without weights gets random ones, which are as fast."""
-    random = weights is None and timm.is_model(str(model).partition(".")[0])
+def load_for_speed(options: ModelOptions) -> Classifier:
+    """The classifier, with random weights where a name of timm's comes without any: they are as fast."""
+    if options.weights is not None or options.form() != "timm":
+        return load(options)
     with tempfile.TemporaryDirectory() as folder:
-        if random:
-            weights = Path(folder) / "random.pth"
-            torch.save(create_network(str(model), 0, 0).state_dict(), weights)
-        return load_classifier(
-            model,
-            weights=weights,
-            ordered_match=ordered_match,
-            device=device,
-            precision=precision,
-            backend=backend,
-        )
+        weights = Path(folder) / "random.pth"
+        torch.save(create_network(str(options.model), 0, 0).state_dict(), weights)
+        return load(replace(options, weights=weights))
 
 
 def bench_evaluation(

@@ -19,9 +19,9 @@ from robustbench_cls.core.files import atomic, write_json
 from robustbench_cls.core.keys import keyed_subset
 from robustbench_cls.core.run import names_sha256
 from robustbench_cls.core.suite import IMAGENET_224, Protocol
+from robustbench_cls.core.workers import MOST_WORKERS, usable_cores
 from robustbench_cls.corruptions.engine import corrupt_image, engine_version
 from robustbench_cls.corruptions.jpeg import QUALITY, jpeg_file
-from robustbench_cls.data.batches import MOST_WORKERS, usable_cores
 from robustbench_cls.data.crops import crop_of
 from robustbench_cls.data.locate import TREE_MANIFEST, open_split_or_folder
 from robustbench_cls.data.source import ImageSource

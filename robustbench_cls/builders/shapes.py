@@ -129,6 +129,7 @@ def build_shapes(out: Path, *, train: int = 300, val: int = 50, seed: int = 0, p
         return _existing(out, wanted)
     out = out.resolve()
     require_writable(out.parent)
+    out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
         part = Path(folder) / out.name
         built = _draw_all(part, wanted, progress)

@@ -1,7 +1,7 @@
 """`robust bench`."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
@@ -27,17 +27,19 @@ def corruptions(
     photos: int, size: int, data: Path | None, repeats: int, corruptions: str | None, as_json: bool
 ) -> None:
     """Time every corruption against imagecorruptions and, where installed, albumentations, kornia, torchvision."""
+    from robustbench_cls.cli.output import listed
+    from robustbench_cls.core.progress import notice, progress_bar
+    from robustbench_cls.corruptions.engine import named_corruptions
+
+    names = [corruption.name for corruption in named_corruptions(listed(corruptions))]
+    notice("Loading the packages to compare with ...")
     import numpy as np
 
     from robustbench_cls.bench.corruptions import bench_corruptions
     from robustbench_cls.bench.table import corruption_table
-    from robustbench_cls.cli.output import listed
     from robustbench_cls.core.corruption import SEVERITIES
-    from robustbench_cls.core.progress import progress_bar
-    from robustbench_cls.corruptions.engine import named_corruptions
     from robustbench_cls.data.sample_photos import photos as sample
 
-    names = [corruption.name for corruption in named_corruptions(listed(corruptions))]
     images = [np.array(photo) for photo in sample(data, photos, size)]
     with progress_bar(len(SEVERITIES) * len(names), 0, "corruptions", unit="condition", show=True) as bar:
         measured = bench_corruptions(images, repeats, names, lambda: bar.update(1))
@@ -51,9 +53,11 @@ def corruptions(
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def data(data: Path | None, images: int, repeats: int, as_json: bool) -> None:
     """Time decoding, resizing and cropping JPEG files against Pillow and torchvision."""
+    from robustbench_cls.core.progress import notice, progress_bar
+
+    notice("Loading Pillow and torchvision ...")
     from robustbench_cls.bench.data import bench_data, jpeg_files
     from robustbench_cls.bench.table import data_table
-    from robustbench_cls.core.progress import progress_bar
 
     files = jpeg_files(data, images)
     with progress_bar(repeats, 0, "decoding", unit="pass", show=True) as bar:
@@ -66,6 +70,9 @@ def data(data: Path | None, images: int, repeats: int, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def statistics(images: int, as_json: bool) -> None:
     """Time all metrics of an ImageNet-C run with their bootstrap intervals."""
+    from robustbench_cls.core.progress import notice
+
+    notice(f"Drawing the answers to {images:,} images in each condition ...")
     from robustbench_cls.bench.statistics import bench_statistics
     from robustbench_cls.bench.table import statistics_table
 
@@ -107,21 +114,26 @@ def evaluation(
     """Time an evaluation beside the forward pass alone, and beside the loop it replaces."""
     if (checkpoint is None) == (model is None):
         raise click.UsageError("Name either a CHECKPOINT or a --model.")
-    from robustbench_cls.bench.evaluation import bench_evaluation, load
-    from robustbench_cls.bench.table import evaluation_table
     from robustbench_cls.core.discovery import find
     from robustbench_cls.core.errors import UserError
     from robustbench_cls.core.progress import notice
     from robustbench_cls.core.suite import Suite
-    from robustbench_cls.data.batches import loading_workers
-    from robustbench_cls.evaluation.evaluate import EvaluationOptions
+    from robustbench_cls.core.workers import loading_workers
+    from robustbench_cls.evaluation.options import EvaluationOptions
+    from robustbench_cls.models.options import ModelOptions
 
     chosen = find(suite, "robustbench_cls.suites", Suite, "suite")
     if not chosen.corrupts:
         raise UserError(f"'{chosen.name}' corrupts nothing; `robust bench eval` takes a suite that does: imagenet-c.")
-    named = checkpoint or str(model)
-    classifier = load(named, weights, ordered_match, device, precision, backend)
-    plain = load(named, weights, ordered_match, device, "float32", "torch") if against else None
-    options = EvaluationOptions(data=data, limit=images, batch_size=batch_size)
+    named = ModelOptions(checkpoint or str(model), weights, ordered_match, (), device, precision, backend)
+    named.check()
+    options = EvaluationOptions(data=data, limit=images, batch_size=batch_size, workers=loading_workers(workers))
+    options.check([chosen])
+    notice("Loading PyTorch ...")
+    from robustbench_cls.bench.evaluation import bench_evaluation, load_for_speed
+    from robustbench_cls.bench.table import evaluation_table
+
+    classifier = load_for_speed(named)
+    plain = load_for_speed(replace(named, precision="float32", backend="torch")) if against else None
     measured = bench_evaluation(classifier, chosen, options, loading_workers(workers), plain, notice)
     click.echo(json.dumps(asdict(measured), indent=2) if as_json else evaluation_table(measured))

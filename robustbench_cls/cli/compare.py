@@ -20,6 +20,9 @@ def command(run_a: Path, run_b: Path, as_json: bool, csv_path: Path | None, code
     """Compare two models image by image, with 95 % intervals: RUN_B less RUN_A, by suite and corruption."""
     from dataclasses import asdict
 
+    from robustbench_cls.core.progress import notice
+
+    notice("Reading results ...")
     from robustbench_cls.cli.output import as_text, print_comparison
     from robustbench_cls.core.discovery import take_in
     from robustbench_cls.core.files import atomic

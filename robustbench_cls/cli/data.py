@@ -26,8 +26,9 @@ def command() -> None:
 def shapes(out: Path, train: int, val: int, seed: int) -> None:
     """Draw the embedded data set: ten shapes at 64 px with a texture shortcut; train, val, stylized and a."""
     from robustbench_cls.builders.shapes import build_shapes
-    from robustbench_cls.core.progress import progress_items
+    from robustbench_cls.core.progress import notice, progress_items
 
+    notice(f"Drawing shapes into {out} ...")
     build_shapes(out, train=train, val=val, seed=seed, progress=progress_items)
     small = "--model resnet18 --set epochs=8 --set input_size=64"
     click.echo(f"\nNext: robust train --recipe cutmix {small} --data {shlex.quote(str(out))}")
@@ -65,12 +66,14 @@ def corrupt(
     Layout and JPEG quality 85 as published; names of other files get .JPEG behind them. Images are cut as ImageNet's
     unless --resize 0 --crop 0 leaves them as they are. Started again, it goes on.
     """
-    from robustbench_cls.builders.corrupted_tree import TreeOptions, write_corrupted_tree
     from robustbench_cls.cli.output import listed
-    from robustbench_cls.core.progress import progress_bar
+    from robustbench_cls.core.progress import notice, progress_bar
     from robustbench_cls.corruptions.engine import named_corruptions
 
     chosen = named_corruptions(listed(corruptions))
+    notice("Loading PyTorch ...")
+    from robustbench_cls.builders.corrupted_tree import TreeOptions, write_corrupted_tree
+
     with ExitStack() as stack:
 
         def bar(total: int, done: int) -> Callable[[int], object]:
@@ -93,12 +96,14 @@ def corrupt(
 def gallery(photo: Path | None, out: Path, side: int, seed: int) -> None:
     """Show every corruption at every severity on one photo."""
     from robustbench_cls.core.files import atomic
+    from robustbench_cls.core.progress import notice
     from robustbench_cls.corruptions.gallery import gallery as make
     from robustbench_cls.data.sample_photos import read_photo, sample_photos
 
     kinds = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
     if out.suffix.lower() not in kinds:
         raise UserError(f"The gallery is a .jpg or .png picture; expected such a name, got {out}.")
+    notice("Corrupting the photo ...")
     page = make(read_photo(photo or sample_photos()[0]), side, seed)
     with atomic(out) as temporary:
         page.save(temporary, format=kinds[out.suffix.lower()], quality=85)

@@ -14,6 +14,9 @@ def command(out: Path) -> None:
 
     Stopped, it goes on where it was when started again.
     """
+    from robustbench_cls.core.progress import notice
+
+    notice(f"Drawing, training, evaluating and reporting in {out} ...")
     from robustbench_cls.demo import run_demo
 
     page = run_demo(out)

@@ -66,16 +66,14 @@ def command(
     """
     if (checkpoint is None) == (model is None):
         raise click.UsageError("Name either a CHECKPOINT of `robust train` or a --model.")
-    from robustbench_cls.cli.output import print_scores
     from robustbench_cls.core.discovery import find
     from robustbench_cls.core.errors import UserError
+    from robustbench_cls.core.progress import notice
     from robustbench_cls.core.suite import Suite
+    from robustbench_cls.evaluation.options import EvaluationOptions, torchrun_shard
+    from robustbench_cls.models.options import ModelOptions, read_class_names
 
     chosen = [find(name, "robustbench_cls.suites", Suite, "suite") for name in suites]
-    from robustbench_cls.evaluation.evaluate import EvaluationOptions, evaluate
-    from robustbench_cls.evaluation.shards import torchrun_shard, wait_for_all
-    from robustbench_cls.models.load import load_classifier, read_class_names
-
     rank = torchrun_shard()
     together, first = rank.count > 1, rank.index == 0
     if together and shard is not None:
@@ -92,18 +90,18 @@ def command(
         out=out,
         progress=first and not as_json,
     )
-    options.check()
     names = read_class_names(class_names) if class_names else ()
-    classifier = load_classifier(
-        checkpoint or str(model),
-        weights=weights,
-        ordered_match=ordered_match,
-        class_names=names,
-        device=device,
-        precision=precision,
-        backend=backend,
-    )
-    runs = evaluate(classifier, chosen, options)
+    named = ModelOptions(checkpoint or str(model), weights, ordered_match, names, device, precision, backend)
+    named.check()
+    options.check(chosen)
+    if first:
+        notice("Loading PyTorch ...")
+    from robustbench_cls.cli.output import print_scores
+    from robustbench_cls.evaluation.evaluate import evaluate
+    from robustbench_cls.evaluation.shards import wait_for_all
+    from robustbench_cls.models.load import load
+
+    runs = evaluate(load(named), chosen, options)
     if together:
         wait_for_all()
     if first:

@@ -17,6 +17,9 @@ PATH = click.Path(path_type=Path)
 @click.option("--code", type=PATH, multiple=True, help="Your own .py file with metrics that a suite is about.")
 def command(runs: tuple[Path, ...], out: Path, baseline: Path | None, code: tuple[Path, ...]) -> None:
     """Write one HTML page and a CSV about RUNS, folders that `robust eval` wrote. Needs no GPU and no torch."""
+    from robustbench_cls.core.progress import notice
+
+    notice("Reading results ...")
     from robustbench_cls.core.discovery import take_in
     from robustbench_cls.report.page import write_report
     from robustbench_cls.results.store import find_runs

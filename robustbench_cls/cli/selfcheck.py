@@ -17,6 +17,9 @@ def command(as_json: bool) -> None:
     """
     from dataclasses import asdict
 
+    from robustbench_cls.core.progress import notice
+
+    notice("Checking this installation ...")
     from robustbench_cls.selfcheck import run_checks
 
     checks = []

@@ -38,13 +38,13 @@ def command(
 
     Writes best.pt, last.pt, log.csv and curves.png.
     """
+    from robustbench_cls.cli.output import pairs
     from robustbench_cls.core.discovery import find
+    from robustbench_cls.core.progress import notice
     from robustbench_cls.core.recipe import Recipe
+    from robustbench_cls.training.options import TrainingOptions
 
     chosen = find(recipe, "robustbench_cls.recipes", Recipe, "recipe")
-    from robustbench_cls.cli.output import pairs
-    from robustbench_cls.training.train import TrainingOptions, train
-
     options = TrainingOptions(
         data=data,
         overrides=pairs(overrides),
@@ -54,6 +54,10 @@ def command(
         device=device,
         workers=workers,
     )
+    options.check(model, chosen)
+    notice("Loading PyTorch ...")
+    from robustbench_cls.training.train import train
+
     best = train(model, chosen, options)
     where = f" --data {shlex.quote(str(data))}" if data else ""
     click.echo(f"\nNext: robust eval --suite imagenet --suite imagenet-c{where} {shlex.quote(str(best))}")

@@ -28,7 +28,7 @@ def atomic(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     except OSError as error:
-        raise UserError(f"Can't write into {path.parent}: {error.strerror or error}. Choose another folder.") from error
+        raise _not_writable(path.parent, error) from error
     os.close(handle)
     try:
         yield Path(name)
@@ -44,14 +44,31 @@ def atomic(path: Path) -> Iterator[Path]:
 
 
 def require_writable(folder: Path) -> None:
-    """Make the folder, and check that files can be written there: now, not after hours of work.
+    """Check that files can be written into a folder, which may not be there yet: now, not after hours of work.
 
     Raises:
         UserError: they can't.
     """
-    with atomic(folder / "probe") as temporary:
-        temporary.touch()
-    (folder / "probe").unlink()
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise _not_writable(folder, error) from error
+
+
+def _not_writable(folder: Path, error: OSError) -> UserError:
+    return UserError(f"Can't write into {folder}: {error.strerror or error}. Choose another folder.")
+
+
+def require_file(path: Path) -> None:
+    """Find out whether a file that the user named is there.
+
+    Raises:
+        UserError: it isn't.
+    """
+    if not path.is_file():
+        raise UserError(f"There is no file {path}.")
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

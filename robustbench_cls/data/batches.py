@@ -4,7 +4,6 @@ Why threads and not processes? Decoding, cutting and corrupting release Python's
 Nothing is copied between processes, and a batch is ready in memory that the GPU can read.
 """
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,15 +14,12 @@ from typing import TypeAlias
 import torch
 
 from robustbench_cls.core.arrays import UInt8Image
-from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.suite import Condition
 from robustbench_cls.data.crop_cache import Crops
 from robustbench_cls.data.crops import fit
 
 Change: TypeAlias = Callable[[UInt8Image, str], UInt8Image]
 """A function that takes a crop and its image id, and gives the crop that the model sees."""
-
-MOST_WORKERS = 256
 
 AHEAD = 2
 """Batches that may wait, besides one for each thread."""
@@ -74,24 +70,6 @@ class Rows:
         """These rows, cut into batches at multiples of the batch size, wherever the rows begin."""
         cuts = [self.start, *range((self.start // batch_size + 1) * batch_size, self.stop, batch_size), self.stop]
         return [Rows(self.part, start, stop) for start, stop in pairwise(cuts) if start < stop]
-
-
-def usable_cores() -> int:
-    """The number of processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def loading_workers(asked: int | None) -> int:
-    """The number of threads or processes for loading: as many as asked for, else one for each core and at most 16.
-
-    Raises:
-        UserError: `asked` is under 0 or over 256.
-    """
-    if asked is None:
-        return min(usable_cores(), 16)
-    if not 0 <= asked <= MOST_WORKERS:
-        raise UserError(f"--workers must lie in 0..{MOST_WORKERS}, got {asked}.")
-    return asked
 
 
 def batches(plan: Sequence[Rows], workers: int) -> Iterator[tuple[Rows, torch.Tensor]]:

@@ -19,16 +19,17 @@ from robustbench_cls.core.run import names_sha256
 from robustbench_cls.core.suite import LabelSpace
 
 
-@cache
-def _timm_lines(name: str) -> tuple[str, ...]:
-    return tuple((_timm_folder() / name).read_text(encoding="utf-8").splitlines())
-
-
-def _timm_folder() -> Path:
+def timm_folder() -> Path:
+    """Where timm is installed."""
     spec = importlib.util.find_spec("timm")
     if spec is None or spec.origin is None:
         raise ImportError("timm is not installed")
-    return Path(spec.origin).parent / "data" / "_info"
+    return Path(spec.origin).parent
+
+
+@cache
+def _timm_lines(name: str) -> tuple[str, ...]:
+    return tuple((timm_folder() / "data" / "_info" / name).read_text(encoding="utf-8").splitlines())
 
 
 def imagenet_1k() -> tuple[str, ...]:
@@ -51,7 +52,7 @@ def imagenet_subset(name: str, indices_file: str) -> LabelSpace:
     try:
         places = [int(line) for line in _timm_lines(indices_file)]
     except (OSError, ValueError) as error:
-        known = ", ".join(sorted(path.name for path in _timm_folder().glob("*_indices.txt")))
+        known = ", ".join(sorted(path.name for path in (timm_folder() / "data" / "_info").glob("*_indices.txt")))
         raise UserError(f"timm has no list of class indices {indices_file}. Its lists: {known}.") from error
     if not places or not 0 <= min(places) <= max(places) < len(names) or len(set(places)) < len(places):
         raise UserError(f"{indices_file} is no list of classes of ImageNet-1k: they have the indices 0 to 999.")

@@ -88,8 +88,8 @@ def split_in(root: Path, split: str) -> tuple[Path, str] | None:
     return None
 
 
-def open_split(root: Path, split: str) -> ImageSource:
-    """The images of one split of a data set's root.
+def find_split(root: Path, split: str) -> tuple[Path, str]:
+    """Folder and split name of `split` in a data set's root.
 
     Raises:
         UserError: the root or the split is not there.
@@ -101,7 +101,16 @@ def open_split(root: Path, split: str) -> ImageSource:
         raise UserError(
             f"{root} has no {split}/ folder and no {split}-*.parquet. Expected {root / split}/<class>/<image>."
         )
-    return open_source(*found)
+    return found
+
+
+def open_split(root: Path, split: str) -> ImageSource:
+    """The images of one split of a data set's root.
+
+    Raises:
+        UserError: the root or the split is not there, or holds no labelled images.
+    """
+    return open_source(*find_split(root, split))
 
 
 def open_split_or_folder(data: Path) -> ImageSource:

@@ -2,72 +2,28 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from robustbench_cls.core.discovery import find
 from robustbench_cls.core.errors import UserError
-from robustbench_cls.core.files import CROPS, RUNS, locked
+from robustbench_cls.core.files import RUNS, locked
 from robustbench_cls.core.progress import notice, progress_bar
 from robustbench_cls.core.run import Circumstances
 from robustbench_cls.core.suite import Protocol, Suite
 from robustbench_cls.core.versions import versions
-from robustbench_cls.data.batches import Part, Rows, loading_workers
+from robustbench_cls.core.workers import loading_workers
+from robustbench_cls.data.batches import Part, Rows
 from robustbench_cls.data.crop_cache import Crops, open_crops
 from robustbench_cls.data.label_spaces import in_words
 from robustbench_cls.evaluation.checks import warnings_of
 from robustbench_cls.evaluation.loop import measure
+from robustbench_cls.evaluation.options import EvaluationOptions, Shard, read_shard
 from robustbench_cls.evaluation.plan import Plan, plan
-from robustbench_cls.evaluation.shards import Shard, join, not_stored, read_shard, share
+from robustbench_cls.evaluation.shards import join, not_stored, share
 from robustbench_cls.models.classifier import Classifier
 from robustbench_cls.models.load import load_classifier
 from robustbench_cls.results.store import StoredRun, open_run
-
-
-@dataclass(frozen=True)
-class EvaluationOptions:
-    """All that an evaluation can be told, each field on one side.
-
-    `identity` fields decide the numbers and are part of `RunIdentity`; `runtime` fields only decide where
-    and how fast.
-
-    Attributes:
-        data: a data set's root with `val/`, or one split's folder; None for the suite's own place in `datasets/`.
-        limit: images of each split, drawn by key; 0 for all.
-        workers: threads that decode and corrupt; None for one a core, 0 for none but the caller's.
-        shard: `2/8` measures the second of eight parts of the work; None all of it.
-        crops: folder where decoded crops are kept; None keeps none.
-        keep_logits: store logits too, in half precision.
-        checks: look at a few clean images before a suite, and say what is suspicious.
-        out: folder of the runs; None for `reports/runs/<model>`.
-    """
-
-    data: str | Path | None = field(default=None, metadata={"side": "identity"})
-    limit: int = field(default=0, metadata={"side": "identity"})
-    seed: int = field(default=0, metadata={"side": "identity"})
-    batch_size: int = field(default=64, metadata={"side": "runtime"})
-    workers: int | None = field(default=None, metadata={"side": "runtime"})
-    shard: str | None = field(default=None, metadata={"side": "runtime"})
-    crops: str | Path | None = field(default=CROPS, metadata={"side": "runtime"})
-    keep_logits: bool = field(default=False, metadata={"side": "runtime"})
-    out: str | Path | None = field(default=None, metadata={"side": "runtime"})
-    checks: bool = field(default=True, metadata={"side": "runtime"})
-    progress: bool = field(default=True, metadata={"side": "runtime"})
-
-    def check(self) -> None:
-        """Find out what can't be, before a model is loaded.
-
-        Raises:
-            UserError: a number out of range, a shard that is none, or data that is not there.
-        """
-        if self.limit < 0 or self.batch_size < 1:
-            raise UserError(
-                f"--limit must be 0 or more and --batch-size 1 or more, got {self.limit}, {self.batch_size}."
-            )
-        if self.data is not None and not Path(self.data).exists():
-            raise UserError(f"There is no folder {self.data}.")
-        if self.shard is not None:
-            read_shard(self.shard)
 
 
 def evaluate(
@@ -92,10 +48,10 @@ def evaluate(
             to mend it.
     """
     options = options or EvaluationOptions()
-    options.check()
-    classifier = model if isinstance(model, Classifier) else load_classifier(model)
     named = [suites] if isinstance(suites, (str, Suite)) else list(suites)
     chosen = [s if isinstance(s, Suite) else find(s, "robustbench_cls.suites", Suite, "suite") for s in named]
+    options.check(chosen)
+    classifier = model if isinstance(model, Classifier) else load_classifier(model)
     workers = loading_workers(options.workers)
     shard = read_shard(options.shard) if options.shard is not None else Shard()
     data = Path(options.data) if options.data is not None else None

@@ -20,7 +20,6 @@ from robustbench_cls.data.crop_cache import Crops
 from robustbench_cls.data.label_spaces import answers_of, imagenet_1k, members_sha256, to_head
 from robustbench_cls.data.locate import SuiteData, foreign_name, locate
 from robustbench_cls.data.source import ImageSource, open_source
-from robustbench_cls.evaluation.suite_check import check_suite
 from robustbench_cls.models.classifier import Classifier
 
 
@@ -69,7 +68,6 @@ def plan(suite: Suite, classifier: Classifier, data: Path | None, limit: int, se
     Raises:
         UserError: data that is not there, or classes that don't match the classifier's.
     """
-    check_suite(suite)
     suite = replace(suite, conditions=in_groups(suite.conditions))
     found = locate(suite, data)
     sources = _sources(suite, found)

@@ -1,4 +1,4 @@
-"""timm's architectures: creating them, their family and their preprocessing."""
+"""timm's architectures: creating them, and their preprocessing."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,23 +8,12 @@ import torch
 from timm.data import resolve_data_config
 from torch import nn
 
-from robustbench_cls.core.discovery import did_you_mean
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.models.classifier import Preprocessing
+from robustbench_cls.models.names import check_architecture
 
 SMALL_INPUT = 128
 """Below this input size in px an image is used whole: data sets of small images leave no margin to crop."""
-
-
-def check_architecture(name: str) -> None:
-    """Accept only what timm itself defines; a hub or folder prefix could load anything.
-
-    Raises:
-        UserError: timm has no such classifier.
-    """
-    base, dot, tag = name.partition(".")
-    if (dot and not tag) or not timm.is_model(base):
-        raise UserError(f"timm has no model '{name}'. {did_you_mean(base, timm.list_models())}".rstrip())
 
 
 def create_network(
@@ -91,17 +80,3 @@ def preprocessing_from(config: Mapping[str, Any], input_size: int = 0) -> Prepro
     size = input_size or int(config["input_size"][-1])
     resize = int(size / config["crop_pct"]) if size >= SMALL_INPUT else size
     return Preprocessing(size, resize, str(config["interpolation"]), tuple(config["mean"]), tuple(config["std"]))
-
-
-def family_of(architecture: str) -> str:
-    """`vit`, `efficientnet` or `resnet`: whose regimen fits, by the timm module that defines it; else `resnet`.
-
-    Raises:
-        UserError: timm has no such model.
-    """
-    check_architecture(architecture)
-    module = timm.models.model_entrypoint(architecture.partition(".")[0]).__module__.rpartition(".")[2]
-    if "efficientnet" in module or "mobilenet" in module:
-        return "efficientnet"
-    transformers = ("vision_transformer", "deit", "beit", "eva", "swin", "cait", "xcit", "levit", "maxxvit")
-    return "vit" if any(word in module for word in transformers) else "resnet"

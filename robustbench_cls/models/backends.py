@@ -12,9 +12,9 @@ from torch import nn
 
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.progress import notice
-from robustbench_cls.models.choices import CPU_ONLY
+from robustbench_cls.models.choices import CPU_ONLY, require
 from robustbench_cls.models.classifier import Forward, Pipeline, Preprocessing
-from robustbench_cls.models.convert import CONVERT, OPEN, ConversionError, foreign, in_torch, require
+from robustbench_cls.models.convert import CONVERT, OPEN, ConversionError, foreign, in_torch
 from robustbench_cls.models.onnx_file import OnnxFile
 
 PROBES = 3

@@ -15,7 +15,8 @@ from robustbench_cls.core.discovery import require_name
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.origin import Origin
 from robustbench_cls.core.records import as_record, from_record
-from robustbench_cls.models.classifier import LARGEST_INPUT, Preprocessing
+from robustbench_cls.models.choices import LARGEST_INPUT
+from robustbench_cls.models.classifier import Preprocessing
 from robustbench_cls.models.weights import read_torch_file
 
 FORMAT = "robustbench_cls-1"

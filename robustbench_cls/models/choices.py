@@ -1,4 +1,9 @@
-"""The backends and precisions there are; read by the command line, so without torch."""
+"""Backends, precisions and devices that a user may name; read by the command line, so without torch."""
+
+import importlib
+import importlib.util
+import re
+from types import ModuleType
 
 from robustbench_cls.core.discovery import did_you_mean
 from robustbench_cls.core.errors import UserError
@@ -6,6 +11,19 @@ from robustbench_cls.core.errors import UserError
 BACKENDS = ("auto", "torch", "compile", "onnxruntime", "openvino")
 PRECISIONS = ("auto", "float32", "bfloat16")
 CPU_ONLY = ("onnxruntime", "openvino")
+
+DEVICES = (
+    *("auto", "cpu", "cuda", "ipu", "xpu", "mkldnn", "opengl", "opencl", "ideep", "hip", "ve", "fpga", "maia", "xla"),
+    *("lazy", "vulkan", "mps", "meta", "hpu", "mtia", "privateuseone"),
+    *("npu", "mlu", "musa", "gcu"),
+)
+"""Kinds of devices that PyTorch knows, and those that makers' plugins add."""
+
+EXTRAS = {"openvino": "openvino", "onnxruntime": "onnx", "onnx": "onnx", "onnxscript": "onnx"}
+"""Which extra of this package installs a module."""
+
+LARGEST_INPUT = 8192
+"""Side in px beyond which an input size is taken for a mistake."""
 
 
 def check_choice(backend: str, precision: str) -> None:
@@ -19,3 +37,37 @@ def check_choice(backend: str, precision: str) -> None:
             raise UserError(f"Unknown {word} '{value}'. {did_you_mean(value, known)}")
     if (backend, precision) == ("onnxruntime", "bfloat16"):
         raise UserError("onnxruntime runs in float32 only. Use --precision float32, or --backend openvino.")
+
+
+def check_device(name: str) -> None:
+    """Find typing errors in a device's name; only PyTorch knows which devices this machine has.
+
+    Raises:
+        UserError: PyTorch knows no such kind of device.
+    """
+    found = re.fullmatch(r"([a-z]+)(:\d+)?", name)
+    if found is None or found[1] not in DEVICES:
+        raise UserError(f"Device '{name}' can't be used here (PyTorch knows no such device). Use --device cpu.")
+
+
+def check_installed(backend: str) -> None:
+    """Look for the packages of a backend, without importing them.
+
+    Raises:
+        UserError: they are not there; the message names the extra that installs them.
+    """
+    if backend in CPU_ONLY and importlib.util.find_spec(backend) is None:
+        require(backend)
+
+
+def require(name: str) -> ModuleType:
+    """The module of that name.
+
+    Raises:
+        UserError: it can't be imported; the message names the extra that installs it.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        extra = EXTRAS[name]
+        raise UserError(f"{name} can't be imported ({error}). pip install 'robustbench-cls[{extra}]'") from error

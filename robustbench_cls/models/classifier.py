@@ -15,9 +15,6 @@ from robustbench_cls.data.label_spaces import imagenet_1k
 Forward: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
 """From uint8 images_BHW3 at the input size to logits_BC."""
 
-LARGEST_INPUT = 8192
-"""Side in px beyond which an input size is taken for a mistake."""
-
 
 @dataclass(frozen=True)
 class Preprocessing:

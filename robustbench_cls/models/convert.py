@@ -1,6 +1,5 @@
 """Turning a network into a function of another backend; each raises ConversionError where it can't."""
 
-import importlib
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,11 +12,8 @@ import numpy as np
 import torch
 
 from robustbench_cls.core.errors import UserError, first_line
+from robustbench_cls.models.choices import require
 from robustbench_cls.models.classifier import Forward, Pipeline
-
-EXTRAS = {"openvino": "openvino", "onnxruntime": "onnx", "onnx": "onnx", "onnxscript": "onnx"}
-"""Which extra of this package installs a module."""
-
 
 MOST_STREAMS = 8
 """Of OpenVINO: a batch of 64 images leaves eight to each."""
@@ -38,19 +34,6 @@ def foreign(what: str, kind: type[UserError] = UserError) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:  # foreign code raises what it likes
         raise kind(f"{what} ({type(error).__name__}: {first_line(error)}).") from error
-
-
-def require(name: str) -> ModuleType:
-    """The module of that name.
-
-    Raises:
-        UserError: it can't be imported; the message names the extra that installs it.
-    """
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        extra = EXTRAS[name]
-        raise UserError(f"{name} can't be imported ({error}). pip install 'robustbench-cls[{extra}]'") from error
 
 
 def in_torch(pipeline: Callable[[torch.Tensor], torch.Tensor], device: torch.device, precision: str) -> Forward:

@@ -1,7 +1,6 @@
 """`load_classifier`: from what a user names to a Classifier."""
 
 import os
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,19 +11,17 @@ from torch import nn
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.origin import Origin
 from robustbench_cls.data.label_spaces import imagenet_1k
-from robustbench_cls.models.architectures import check_architecture, create_network, preprocessing_of
+from robustbench_cls.models.architectures import create_network, preprocessing_of
 from robustbench_cls.models.backends import accelerate, in_batches_of, open_onnx_file, probe, probe_images
 from robustbench_cls.models.checkpoint import read_checkpoint
-from robustbench_cls.models.choices import CPU_ONLY, check_choice
+from robustbench_cls.models.choices import CPU_ONLY, check_device
 from robustbench_cls.models.classifier import Classifier, Pipeline, weights_sha256
 from robustbench_cls.models.convert import in_torch
 from robustbench_cls.models.onnx_file import OnnxFile
-from robustbench_cls.models.programs import Program, kind_of, read_program, run_factory
-from robustbench_cls.models.torchvision_models import PREFIX, from_torchvision
+from robustbench_cls.models.options import TORCHVISION, ModelOptions, kind_of
+from robustbench_cls.models.programs import Program, read_program, run_factory
+from robustbench_cls.models.torchvision_models import from_torchvision
 from robustbench_cls.models.weights import fetching, load_weights, load_weights_file
-
-MODEL_FILES = {".pt", ".pth", ".safetensors", ".ckpt", ".pt2", ".onnx", ".torchscript"}
-"""Endings that no model's name has."""
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -33,6 +30,7 @@ def pick_device(name: str = "auto") -> torch.device:
     Raises:
         UserError: no such device on this machine.
     """
+    check_device(name)
     if name == "auto":
         accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
         if accelerator is None:
@@ -42,27 +40,10 @@ def pick_device(name: str = "auto") -> torch.device:
     try:
         if name.startswith("meta"):
             raise NotImplementedError("it holds no data")
-        device = torch.device(name)
-        torch.empty(1, device=device)
+        return torch.empty(1, device=name).device  # as tensors name it: cpu, not cpu:0
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).partition("\n")[0]
         raise UserError(f"Device '{name}' can't be used here ({reason}). Use --device cpu.") from error
-    return device
-
-
-def read_class_names(path: Path) -> tuple[str, ...]:
-    """The class names in a text file, one a line.
-
-    Raises:
-        UserError: no such file, or a name that stands twice.
-    """
-    try:
-        names = tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} can't be read as a list of class names ({error}).") from error
-    if not names or len(set(names)) != len(names):
-        raise UserError(f"{path} must hold each class name once, one a line; found {len(names)} lines.")
-    return names
 
 
 def load_classifier(
@@ -93,13 +74,15 @@ def load_classifier(
         UserError: no such file or model, weights that don't fit, a head whose classes aren't known, outputs that
             are no logits, or a backend that isn't installed or can't run the model.
     """
-    check_choice(backend, precision)
-    if Path(model).is_dir():
-        raise UserError(f"{model} is a folder. Name the checkpoint in it, such as {Path(model) / 'best.pt'}.")
-    only_cpu = backend in CPU_ONLY or kind_of(Path(model)) == "onnx"
-    chosen = pick_device("cpu" if only_cpu and device == "auto" else device)
-    program = _find(model, weights, ordered_match, class_names)
-    return _running(program, chosen, backend, precision)
+    return load(ModelOptions(model, weights, ordered_match, class_names, device, precision, backend))
+
+
+def load(options: ModelOptions) -> Classifier:
+    """What `load_classifier` gives, from its arguments in one piece."""
+    options.check()
+    only_cpu = options.backend in CPU_ONLY or kind_of(Path(options.model)) == "onnx"
+    device = pick_device("cpu" if only_cpu and options.device == "auto" else options.device)
+    return _running(_find(options), device, options.backend, options.precision)
 
 
 def ready(network: nn.Module, device: torch.device) -> nn.Module:
@@ -112,27 +95,20 @@ def _placed(network: nn.Module, device: torch.device) -> nn.Module:
     return placed
 
 
-def _find(model: str | Path, weights: Path | None, ordered_match: bool, class_names: tuple[str, ...]) -> Program:
+def _find(options: ModelOptions) -> Program:
     """What the user named, by its form."""
-    text, path = str(model), Path(model)
-    foreign_weights = weights is not None or ordered_match
-    if path.is_file() and kind_of(path) != "checkpoint":
-        if foreign_weights:
-            raise UserError(f"{model} holds its weights; --weights and --ordered-match go with the name of a model.")
+    text, path = str(options.model), Path(options.model)
+    weights, ordered_match, class_names = options.weights, options.ordered_match, options.class_names
+    form = options.form()
+    if form == "program":
         return replace(read_program(path), class_names=class_names)
-    if path.is_file() and path.suffix != ".py":
-        if foreign_weights or class_names:
-            raise UserError(f"{model} describes itself; --weights, --class-names and --ordered-match go with --model.")
+    if form == "checkpoint":
         return _own(path)
-    if named := re.fullmatch(r"(.+\.py)(?::(\w+))?", text):
-        if foreign_weights or not named[2]:
-            raise UserError(f"Name the function in {named[1]} that returns the model with its weights: {named[1]}:NAME")
-        return replace(run_factory(Path(named[1]), named[2]), class_names=class_names)
-    if text.startswith(PREFIX):
-        return from_torchvision(text.removeprefix(PREFIX), weights, ordered_match, class_names)
-    looks_like_a_path = os.sep in text and path.parent.is_dir()
-    if looks_like_a_path or path.suffix in MODEL_FILES:
-        raise UserError(f"There is no checkpoint {model}.")
+    if form == "factory":
+        file, _, factory = text.rpartition(":")
+        return replace(run_factory(Path(file), factory), class_names=class_names)
+    if form == "torchvision":
+        return from_torchvision(text.removeprefix(TORCHVISION), weights, ordered_match, class_names)
     return _from_timm(text, weights, ordered_match, class_names)
 
 
@@ -187,7 +163,6 @@ def _own(path: Path) -> Program:
 
 
 def _from_timm(name: str, weights: Path | None, ordered_match: bool, class_names: tuple[str, ...]) -> Program:
-    check_architecture(name)
     if weights is None:
         with fetching(name):
             network = create_network(name, len(class_names), 0, pretrained=True)

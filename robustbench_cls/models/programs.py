@@ -23,17 +23,17 @@ from torch import nn
 from torch.nn.parameter import UninitializedParameter
 
 from robustbench_cls.core.errors import UserError, first_line
+from robustbench_cls.core.files import require_file
 from robustbench_cls.core.origin import Origin
 from robustbench_cls.models.architectures import SMALL_INPUT, preprocessing_from
-from robustbench_cls.models.classifier import LARGEST_INPUT, Preprocessing, weights_sha256
+from robustbench_cls.models.choices import LARGEST_INPUT
+from robustbench_cls.models.classifier import Preprocessing, weights_sha256
 from robustbench_cls.models.convert import foreign
 from robustbench_cls.models.onnx_file import OnnxFile, read_onnx_file, sha256_of
+from robustbench_cls.models.options import kind_of
 
 CROP_FRACTION = 0.875
 """Of the resized image, as in resize 256 and crop 224."""
-
-KINDS = {".onnx": "onnx", ".pt2": "exported", ".torchscript": "torchscript"}
-"""What a file is by its ending alone."""
 
 FORCE_WEIGHTS_ONLY = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 
@@ -64,22 +64,6 @@ def default_preprocessing(input_size: int = 0) -> Preprocessing:
     return Preprocessing(size, resize, "bilinear", IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD)
 
 
-def kind_of(path: Path) -> str:
-    """`onnx`, `torchscript`, `exported` or, for all else, `checkpoint`."""
-    if path.suffix in KINDS:
-        return KINDS[path.suffix]
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
-        return "checkpoint"
-    inner = {name.partition("/")[2] for name in names}
-    if "constants.pkl" in inner and any(name.startswith("code/") for name in inner):
-        return "torchscript"
-    exported = "archive_format" in inner or "serialized_exported_program.json" in names
-    return "exported" if exported else "checkpoint"
-
-
 def read_program(path: Path) -> Program:
     """The model in a TorchScript, exported or ONNX file.
 
@@ -107,8 +91,7 @@ def run_factory(path: Path, factory: str) -> Program:
     Raises:
         UserError: no such file or function, an exception in it, or a result that is no module.
     """
-    if not path.is_file():
-        raise UserError(f"There is no file {path}.")
+    require_file(path)
     make = getattr(_run_file(path), factory, None)
     if not callable(make):
         raise UserError(f"{path} defines no function {factory}. Name the one that returns the model: {path}:NAME")

@@ -10,10 +10,9 @@ from robustbench_cls.core.discovery import did_you_mean
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.origin import Origin
 from robustbench_cls.models.classifier import Preprocessing, weights_sha256
+from robustbench_cls.models.options import TORCHVISION
 from robustbench_cls.models.programs import Program, file_name
 from robustbench_cls.models.weights import fetching, load_weights_file
-
-PREFIX = "torchvision:"
 
 
 def from_torchvision(name: str, weights: Path | None, ordered_match: bool, class_names: tuple[str, ...]) -> Program:
@@ -38,7 +37,7 @@ def from_torchvision(name: str, weights: Path | None, ordered_match: bool, class
         entry = published[tag] if tag else next(iter(published))
         network, source = torchvision.models.get_model(base, num_classes=len(class_names) or 1000), str(weights)
         load_weights_file(network, weights, ordered_match)
-    origin = Origin(architecture=f"{PREFIX}{base}", weights=source)
+    origin = Origin(architecture=f"{TORCHVISION}{base}", weights=source)
     name = file_name(f"torchvision-{name}")
     return Program(name, network.eval(), _preprocessing(entry), weights_sha256(network), class_names, origin)
 

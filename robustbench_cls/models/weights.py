@@ -15,6 +15,7 @@ from timm.models import clean_state_dict
 from torch import nn
 
 from robustbench_cls.core.errors import UserError, first_line
+from robustbench_cls.core.files import require_file
 
 NESTS = (
     "state_dict_ema",
@@ -53,8 +54,7 @@ def read_torch_file(path: Path) -> Any:
     Raises:
         UserError: not there, not a PyTorch file, or it asks to run code.
     """
-    if not path.is_file():
-        raise UserError(f"There is no file {path}.")
+    require_file(path)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:

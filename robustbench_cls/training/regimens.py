@@ -7,7 +7,7 @@ from dataclasses import asdict, fields, replace
 from robustbench_cls.core.discovery import did_you_mean
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.recipe import Recipe, Regimen, Setting
-from robustbench_cls.models.classifier import LARGEST_INPUT
+from robustbench_cls.models.choices import LARGEST_INPUT
 
 REGIMENS: dict[str, Regimen] = {
     "resnet": Regimen(),

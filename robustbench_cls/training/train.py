@@ -2,45 +2,32 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-from robustbench_cls.core.discovery import find, require_name
+from robustbench_cls.core.discovery import find
 from robustbench_cls.core.errors import UserError
-from robustbench_cls.core.files import RUNS, atomic, require_writable
+from robustbench_cls.core.files import atomic
 from robustbench_cls.core.keys import Key
 from robustbench_cls.core.progress import progress_bar
 from robustbench_cls.core.recipe import Recipe, Regimen, Setting
 from robustbench_cls.core.run import names_sha256
 from robustbench_cls.core.versions import versions
-from robustbench_cls.data.batches import loading_workers
+from robustbench_cls.core.workers import loading_workers
 from robustbench_cls.data.label_spaces import to_head
-from robustbench_cls.data.locate import DEFAULT_TRAIN, open_split
+from robustbench_cls.data.locate import open_split
 from robustbench_cls.data.source import ImageSource
-from robustbench_cls.models.architectures import check_input, create_network, family_of, preprocessing_of
+from robustbench_cls.models.architectures import check_input, create_network, preprocessing_of
 from robustbench_cls.models.checkpoint import About, read_checkpoint, save
 from robustbench_cls.models.classifier import Classifier
 from robustbench_cls.models.load import pick_device, ready
+from robustbench_cls.models.names import family_of
 from robustbench_cls.training.images import make_mix, seed_everything, steps_in, training_loader
 from robustbench_cls.training.log import write_log
 from robustbench_cls.training.loop import Trainer, make_trainer, pick_precision, train_epoch, validate
+from robustbench_cls.training.options import TrainingOptions
 from robustbench_cls.training.regimens import settle
-
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """All that a training can be told beside model and recipe; `identity` fields decide the weights."""
-
-    data: str | Path | None = field(default=None, metadata={"side": "identity"})
-    overrides: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), metadata={"side": "identity"})
-    seed: int = field(default=0, metadata={"side": "identity"})
-    precision: str = field(default="auto", metadata={"side": "identity"})
-    out: str | Path | None = field(default=None, metadata={"side": "runtime"})
-    device: str = field(default="auto", metadata={"side": "runtime"})
-    workers: int | None = field(default=None, metadata={"side": "runtime"})
-    progress: bool = field(default=True, metadata={"side": "runtime"})
 
 
 def train(model: str, recipe: str | Recipe, options: TrainingOptions | None = None) -> Path:
@@ -64,15 +51,14 @@ def train(model: str, recipe: str | Recipe, options: TrainingOptions | None = No
     """
     options = options or TrainingOptions()
     chosen = recipe if isinstance(recipe, Recipe) else find(recipe, "robustbench_cls.recipes", Recipe, "recipe")
+    options.check(model, chosen)
     regimen, settings = settle(chosen, family_of(model), options.overrides)
-    require_name(chosen.name, "recipe")
     workers = loading_workers(options.workers)
-    training, validation = _sources(Path(options.data) if options.data is not None else DEFAULT_TRAIN)
+    training, validation = _sources(options.root)
     fingerprint = names_sha256((training.fingerprint, validation.fingerprint))
     classifier, about, trainer = _prepare(model, chosen, regimen, settings, training, fingerprint, options)
     loader, order = training_loader(training, chosen, regimen, settings, about.preprocessing, options.seed, workers)
-    out = Path(options.out) if options.out is not None else RUNS / about.name
-    require_writable(out)
+    out = options.folder(model, chosen)
     about, history = _resume(out, about, trainer)
     if not history:  # every val image is read once before an epoch's work depends on it
         validate(classifier, validation, 2 * regimen.batch_size, workers)
@@ -138,7 +124,7 @@ def _prepare(
     preprocessing = preprocessing_of(network, regimen.input_size)
     check_input(network, preprocessing.input_size, model)
     about = About(
-        name=f"{model}-{recipe.name}-s{options.seed}",
+        name=options.name(model, recipe),
         architecture=model,
         class_names=training.class_names,
         preprocessing=preprocessing,

@@ -4,9 +4,10 @@ from pathlib import Path
 import pytest
 
 from robustbench_cls import EvaluationOptions, load_classifier
-from robustbench_cls.bench.evaluation import bench_evaluation, load
+from robustbench_cls.bench.evaluation import bench_evaluation, load_for_speed
 from robustbench_cls.bench.table import evaluation_table
 from robustbench_cls.core.suite import Condition
+from robustbench_cls.models.options import ModelOptions
 from robustbench_cls.suites.imagenet_c import SUITE
 
 FEW = replace(SUITE, conditions=(Condition("contrast", 1), Condition("pixelate", 5)))
@@ -35,5 +36,5 @@ def test_without_the_usual_loop(toy: Path, toy_checkpoint: Path) -> None:
 
 @pytest.mark.parametrize("name", ["test_resnet", "test_vit"])
 def test_names_get_random_weights(name: str) -> None:
-    classifier = load(name, None, False, "cpu", "float32", "torch")
+    classifier = load_for_speed(ModelOptions(name, device="cpu", backend="torch"))
     assert classifier.imagenet and classifier.name == name

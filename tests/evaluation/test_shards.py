@@ -18,7 +18,8 @@ from robustbench_cls.core.suite import Condition, Protocol
 from robustbench_cls.data.batches import Part, Rows
 from robustbench_cls.data.crop_cache import Crops
 from robustbench_cls.data.source import ImageSource
-from robustbench_cls.evaluation.shards import Shard, read_shard, share, torchrun_shard
+from robustbench_cls.evaluation.options import Shard, read_shard, torchrun_shard
+from robustbench_cls.evaluation.shards import share
 
 SUITE = """
 from dataclasses import replace

@@ -10,7 +10,8 @@ from robustbench_cls import load_classifier
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.data.label_spaces import imagenet_1k
 from robustbench_cls.models.checkpoint import read_checkpoint
-from robustbench_cls.models.load import pick_device, read_class_names
+from robustbench_cls.models.load import pick_device
+from robustbench_cls.models.options import read_class_names
 
 NAME = "test_resnet"
 

@@ -10,7 +10,8 @@ from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.recipe import Recipe
 from robustbench_cls.models.checkpoint import read_checkpoint
 from robustbench_cls.training import train as module
-from robustbench_cls.training.train import TrainingOptions, train
+from robustbench_cls.training.options import TrainingOptions
+from robustbench_cls.training.train import train
 
 SHORT = {"epochs": "3", "batch_size": "12", "input_size": "32"}
 

@@ -1,0 +1,71 @@
+"""`TrainingOptions` and their checks, all of them before PyTorch is imported."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from robustbench_cls.core.discovery import require_name
+from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.files import RUNS, require_writable
+from robustbench_cls.core.recipe import Recipe
+from robustbench_cls.core.workers import loading_workers
+from robustbench_cls.data.locate import DEFAULT_TRAIN, find_split
+from robustbench_cls.models.choices import check_device
+from robustbench_cls.models.names import family_of
+from robustbench_cls.training.regimens import settle
+
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """All that a training can be told beside model and recipe; `identity` fields decide the weights.
+
+    Attributes:
+        data: a data set's root with `train/` and `val/`; None for `datasets/imagenet`.
+        overrides: `--set` values as text, by setting.
+        precision: `float32`, `bfloat16`, `float16` or `auto`.
+        out: the run's folder; None for `reports/runs/<name>`.
+        device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
+        workers: processes that load images; None for one a core, 0 for none but the caller's.
+    """
+
+    data: str | Path | None = field(default=None, metadata={"side": "identity"})
+    overrides: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), metadata={"side": "identity"})
+    seed: int = field(default=0, metadata={"side": "identity"})
+    precision: str = field(default="auto", metadata={"side": "identity"})
+    out: str | Path | None = field(default=None, metadata={"side": "runtime"})
+    device: str = field(default="auto", metadata={"side": "runtime"})
+    workers: int | None = field(default=None, metadata={"side": "runtime"})
+    progress: bool = field(default=True, metadata={"side": "runtime"})
+
+    def check(self, model: str, recipe: Recipe) -> None:
+        """Find mistakes that show before PyTorch is imported.
+
+        Raises:
+            UserError: an unknown model, setting, precision or device, a value out of range, a split that is not there,
+                or an output folder that can't be written.
+        """
+        settle(recipe, family_of(model), self.overrides)
+        require_name(recipe.name, "recipe")
+        loading_workers(self.workers)
+        for split in ("train", "val"):
+            find_split(self.root, split)
+        check_device(self.device)
+        if self.precision not in PRECISIONS:
+            raise UserError(f"Unknown precision '{self.precision}'. Known: {', '.join(PRECISIONS)}.")
+        require_writable(self.folder(model, recipe))
+
+    @property
+    def root(self) -> Path:
+        """The root of the data set."""
+        return Path(self.data) if self.data is not None else DEFAULT_TRAIN
+
+    def name(self, model: str, recipe: Recipe) -> str:
+        """The run's name, which is also the trained model's."""
+        return f"{model}-{recipe.name}-s{self.seed}"
+
+    def folder(self, model: str, recipe: Recipe) -> Path:
+        """The run's folder."""
+        return Path(self.out) if self.out is not None else RUNS / self.name(model, recipe)
