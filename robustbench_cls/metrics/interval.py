@@ -93,13 +93,15 @@ def of_difference(differences_R: Float64Array, images: int, ends: Callable[[], E
     """The 95 % interval of a difference between two models on the same images, given as `interval`'s values.
 
     Where no resample differs, as between models that answer all images alike, it is `without_spread`: `ends` are
-    those of the metric, so that a difference lies within the distance between them to either side.
+    those of the metric, so that a difference lies within the distance between them to either side. No interval leaves
+    out the difference itself.
     """
     value = float(differences_R[0])
     if _constant(differences_R):
         least, most = ends()
         return without_spread(value, images, (least - most, most - least))
-    return spread(differences_R)
+    low, high = spread(differences_R)
+    return min(low, value), max(high, value)
 
 
 def spread(values_R: Float64Array) -> tuple[float, float]:

@@ -110,7 +110,7 @@ def measure(
     found: list[Measured] = []
     asked = {(measure.metric, measure.where) for measure in measures}
     names = {name for name, _ in asked}
-    reasons = [*_partial(sample.predictions.missing), *_unknown(names)]
+    reasons = [*_partial(sample.predictions.missing), *unknown(measures)]
     for name, metric in all_metrics().items():
         if (only and name not in only) or (metric.needs_labels and not sample.predictions.labelled):
             continue
@@ -141,9 +141,10 @@ def _partial(missing: Sequence[Condition]) -> Iterator[str]:
     if missing:
         named = ", ".join(condition.stem for condition in missing[:NAMED])
         more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
-        yield f"partial, {len(missing)} conditions missing: {named}{more}."
+        yield f"partial, {len(missing)} condition{'s' if len(missing) > 1 else ''} missing: {named}{more}."
 
 
-def _unknown(names: Collection[str]) -> Iterator[str]:
-    for name in sorted(set(names) - set(all_metrics())):
+def unknown(measures: Sequence[Measure]) -> Iterator[str]:
+    """In words, which of these measures no metric here computes, and what the user can do."""
+    for name in sorted({measure.metric for measure in measures} - set(all_metrics())):
         yield f"the suite is about '{name}', which no file here computes. Name the file that does: --code FILE.py."

@@ -1,6 +1,6 @@
 """From folders of stored runs to the content of a page: runs, scores and notes. Each stored file is read once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from robustbench_cls.core.arrays import Float64Array
 from robustbench_cls.core.discovery import discover
 from robustbench_cls.core.errors import NotApplicable, UserError
 from robustbench_cls.core.metric import Score
+from robustbench_cls.core.predictions import Predictions
 from robustbench_cls.core.sample import Sample
 from robustbench_cls.core.suite import WHOLE
 from robustbench_cls.metrics.effective_robustness import NAME, effective_robustness
@@ -38,22 +39,28 @@ def collect(paths: Sequence[Path], baseline: Path | None = None) -> ReportData:
         raise UserError("No results named: give the folders that `robust eval --out` wrote.")
     runs = _in_order(_unique(run.as_it_is() for path in paths for run in find_runs(path)))
     against = _baselines(runs, baseline) if baseline is not None else {}
+    read = _reader(against.values())
     entries = label_runs(runs)
-    looking = [section for section in all_sections() if section.look]
-    looks: dict[str, dict[tuple[str, str], Any]] = {section.name: {} for section in looking}
+    looking = {section.name: section.look for section in all_sections() if section.look}
+    looks: dict[str, dict[tuple[str, str], Any]] = {name: {} for name in looking}
     scores: list[Score] = []
     notes: list[str] = []
     paired = Paired()
     shifts: dict[str, dict[str, tuple[Float64Array, Float64Array]]] = {}
     for entry in entries:
-        sample = _sample(entry, entries, against.get(entry.run.identity.digest()))
+        other = against.get(entry.run.identity.digest())
+        if other is not None and other.identity == entry.run.identity:  # by its own errors it would always have 100
+            other = None
+        beside = (rival.overlaps for rival in entries if rival.suite == entry.suite)
+        sample = Sample.of(
+            read(entry.run), baseline=read(other) if other else None, overlaps=frozenset().union(*beside)
+        )
         found, reasons = measure(sample, entry.run.suite.measures)
         scores += as_scores(entry.model, entry.suite, found)
         paired.keep(entry, found)
         notes += [f"{entry.suite}, {entry.model}: {reason}" for reason in reasons]
-        for section in looking:
-            if section.look is not None:
-                looks[section.name][entry.key] = section.look(entry, sample)
+        for name, look in looking.items():
+            looks[name][entry.key] = look(entry, sample)
         if accuracies := _shift(sample):
             shifts.setdefault(entry.suite, {})[entry.model] = accuracies
     for suite, by_model in shifts.items():
@@ -72,23 +79,28 @@ def collect(paths: Sequence[Path], baseline: Path | None = None) -> ReportData:
     )
 
 
-def _sample(entry: LabelledRun, entries: Sequence[LabelledRun], baseline: StoredRun | None) -> Sample:
-    """The run's results, with another run's that is its baseline, and what the recipes beside it contain."""
-    rivals = [other.overlaps for other in entries if other.suite == entry.suite]
-    if baseline is not None and baseline.identity == entry.run.identity:
-        baseline = None
-    return Sample.of(
-        entry.run.predictions(),
-        baseline=baseline.predictions() if baseline else None,
-        overlaps=frozenset().union(*rivals),
-    )
+def _reader(lasting: Iterable[StoredRun]) -> Callable[[StoredRun], Predictions]:
+    """Reads the results of runs, and keeps those of the lasting ones, which are asked for again."""
+    asked_again = {run.identity.digest() for run in lasting}
+    kept: dict[str, Predictions] = {}
+
+    def read(run: StoredRun) -> Predictions:
+        digest = run.identity.digest()
+        if digest not in asked_again:
+            return run.predictions()
+        if digest not in kept:
+            kept[digest] = run.predictions()
+        return kept[digest]
+
+    return read
 
 
 def _shift(sample: Sample) -> tuple[Float64Array, Float64Array] | None:
-    """Accuracy on the clean images and on the suite's, R each; None where one of them is missing."""
+    """Accuracy on the clean images and on those of the suite that count, R each; None where one is missing."""
     if not sample.predictions.reference or sample.predictions.missing or not sample.predictions.labelled:
         return None
-    return 1 - sample.clean.mean_error(), 1 - sample.mean_error()
+    counted = sample.only([condition for condition in sample.conditions if condition.counted])
+    return 1 - sample.clean.mean_error(), 1 - counted.mean_error()
 
 
 def _effective(
@@ -119,9 +131,10 @@ def _unique(runs: Iterable[StoredRun]) -> list[StoredRun]:
 
 
 def _baselines(runs: Sequence[StoredRun], path: Path) -> dict[str, StoredRun]:
-    """By the digest of a run, the baseline's that was measured alike."""
-    known = find_runs(path)
-    found = {run.identity.digest(): other for run in runs for other in known if comparable(run) == comparable(other)}
+    """By the digest of a run, the baseline's that was measured alike; a run of the report stands for its copies."""
+    own = {run.identity.digest(): run for run in runs}
+    known = [own.get(run.identity.digest(), run) for run in find_runs(path)]
+    found = {digest: other for digest, run in own.items() for other in known if comparable(run) == comparable(other)}
     if not found:
         raise UserError(f"The baseline {path} was measured on no suite in the same way as these runs.")
     return found

@@ -9,8 +9,9 @@ from robustbench_cls.core.predictions import Predictions
 from robustbench_cls.core.sample import Sample
 from robustbench_cls.core.suite import WHOLE, Condition, Measure
 from robustbench_cls.metrics.interval import of_difference
-from robustbench_cls.metrics.scoring import Measured, all_metrics, measure
+from robustbench_cls.metrics.scoring import Measured, all_metrics, measure, unknown
 from robustbench_cls.metrics.significance import ALPHA, holm, mcnemar, resampled
+from robustbench_cls.report import values
 from robustbench_cls.report.labels import comparable, short, suite_on_data, word
 from robustbench_cls.results.store import StoredRun
 
@@ -108,11 +109,12 @@ def compare_runs(runs_a: Sequence[StoredRun], runs_b: Sequence[StoredRun]) -> tu
     notes = [f"only one run has {suite}" for suite in sorted(first.keys() ^ second.keys())]
     for a, b in both:
         _require_comparable(a, b)
-        notes += [f"{a.identity.suite}: {text}" for text in _unlike(a, b)]
+        suite = suite_on_data(a)
+        notes += [f"{suite}: {text}" for text in (*_unlike(a, b), *unknown(_measures(a, b)))]
         every = dict.fromkeys((*a.all_conditions, *b.all_conditions))
         both_have = {c for c in every if all(c in r.all_conditions and r.path(c).exists() for r in (a, b))}
         if len(both_have) < len(every):
-            notes.append(f"{a.identity.suite}: {len(both_have)} of {len(every)} conditions are in both")
+            notes.append(f"{suite}: {len(both_have)} of {len(every)} conditions are in both")
         if both_have:
             comparisons.append(_of_suite(a, b, both_have))
     if not comparisons:
@@ -155,7 +157,7 @@ def _unlike(a: StoredRun, b: StoredRun) -> list[str]:
 
 
 def _of_suite(a: StoredRun, b: StoredRun, both_have: Collection[Condition]) -> Comparison:
-    measures = tuple(dict.fromkeys((*a.suite.measures, *b.suite.measures)))
+    measures = _measures(a, b)
     first, second = (
         Sample.of(run.predictions(without=[c for c in run.all_conditions if c not in both_have])) for run in (a, b)
     )
@@ -170,6 +172,10 @@ def _of_suite(a: StoredRun, b: StoredRun, both_have: Collection[Condition]) -> C
         corrected |= dict(zip(rows, holm([found[row].p for row in rows]), strict=True))
     differences = tuple(replace(d, p_holm=corrected[row]) for row, d in enumerate(found))
     return Comparison(suite, measures, differences)
+
+
+def _measures(a: StoredRun, b: StoredRun) -> tuple[Measure, ...]:
+    return tuple(dict.fromkeys((*a.suite.measures, *b.suite.measures)))
 
 
 def _require_same_images(a: StoredRun, b: StoredRun, first: Predictions, second: Predictions) -> None:
@@ -213,6 +219,14 @@ def _difference(suite: str, a: Measured, b: Measured, *, itself: bool) -> Differ
     )
 
 
+def _judged(lead: Difference) -> str:
+    if lead.undecided:
+        return "The interval contains 0, so this is within noise."
+    if lead.verdict == "within noise":
+        return f"The interval does not contain 0, but p is {lead.p_holm:.3f}, so this is within noise."
+    return "The interval does not contain 0: this is beyond noise."
+
+
 NAMED = 5
 """Corruptions that the sentence names before it only counts them."""
 
@@ -223,17 +237,16 @@ def in_words(comparison: Comparison) -> str:
         return f"On {comparison.suite}, too few conditions are in both runs to say anything of the whole."
     lead = comparison.shown[0]
     places = {"nats": 3, "number": 3}.get(lead.unit, 2)
-    unit = {"nats": " nats", "number": "", "percent": " points"}.get(lead.unit, " percentage points")
-    low, high = sorted((lead.low * lead.scale, lead.high * lead.scale))
+    low, high = lead.low * lead.scale, lead.high * lead.scale
     side = "higher than" if lead.difference > 0 else "lower than" if lead.difference < 0 else "away from"
-    contains = "contains 0, so this is within noise" if lead.undecided else "does not contain 0: this is beyond noise"
     only = {d.condition for d in comparison.differences if not d.severity}
     alone = lead.condition == WHOLE or only <= {lead.condition}
     where = comparison.suite if alone else f"{comparison.suite} ({lead.condition.replace('_', ' ')} images)"
-    size, name = f"{abs(lead.difference) * lead.scale:.{places}f}{unit}", all_metrics()[lead.metric].in_words
+    size = f"{abs(lead.difference) * lead.scale:.{places}f}{values.unit_of_difference(lead.unit)}"
+    name = all_metrics()[lead.metric].in_words
     text = (
         f"On {where}, B's {name} is {size} {side} A's (95 % interval of the difference {low:+.{places}f} to "
-        f"{high:+.{places}f}, n = {lead.n:,} images in each condition). The interval {contains}."
+        f"{high:+.{places}f}, n = {lead.n:,} images in each condition). {_judged(lead)}"
     )
     rows = comparison.by_corruption
     if len(rows) < 2:

@@ -1,109 +1,87 @@
-"""The head of the page: what was measured, and the result in one sentence."""
+"""The head of the page: what was measured, and the result in a few sentences."""
 
 from collections.abc import Sequence
 
-from robustbench_cls.core.metric import Metric, Score
-from robustbench_cls.core.suite import WHOLE, Measure
+from robustbench_cls.core.metric import Score
+from robustbench_cls.core.suite import Measure
 from robustbench_cls.metrics.scoring import all_metrics
 from robustbench_cls.report import values
 from robustbench_cls.report.labels import Column, LabelledRun
-from robustbench_cls.report.paired import Gap
 from robustbench_cls.report.section import ReportData
 
 Ranked = Sequence[tuple[LabelledRun, Score]]
-"""The runs with their scores, the best first."""
+"""Runs with their scores, the best first."""
 
 
 def head(data: ReportData) -> dict[str, list[str]]:
     """Models, suites and images, as the page's head lists them."""
-    counts = sorted({score.n for score in data.scores})
-    ends = [f"{count:,}" for count in dict.fromkeys((counts[0], counts[-1]))] if counts else ["none yet"]
     return {
         "Models": list(data.models),
         "Suites": [column.label for column in data.columns],
-        "Images per condition": [" to ".join(ends)],
+        "Images per condition": [values.ends({score.n for score in data.scores})],
     }
 
 
-def sentence(data: ReportData) -> str:
-    """The result in plain words, on the headline of the suite with the most conditions.
+def sentences(data: ReportData) -> list[str]:
+    """The result in plain words, then what it must be read with; on the headline of the suite with most conditions.
 
-    A model is said to lead only where it is better than every other one beyond noise.
+    Where that headline has no value, the suite's next measure leads. A model is said to lead only where it is better
+    than every other one beyond noise.
     """
     for column in sorted(data.columns, key=lambda column: -len(column.conditions)):
+        complete = [entry for entry in column.runs if not entry.run.missing()]
         for measure in column.measures:
-            if found := _complete(column, measure, data):
-                return _result(column, measure, found, data)
-    return "Nothing has been measured completely yet."
+            if ranked := values.ranked(data.table, complete, measure):
+                shown = _closest(measure, ranked, data)
+                return [*_result(column, measure, shown, data), *_beside(column, measure, shown, data)]
+    return ["Nothing has been measured completely yet."]
 
 
-def _complete(column: Column, measure: Measure, data: ReportData) -> Ranked:
-    """The scores of the runs that are complete, the best first."""
-    entries = [entry for entry in column.runs if not entry.run.missing()]
-    found = [
-        (entry, score) for entry in entries for score in values.find(data.table, entry, measure.metric, measure.where)
-    ]
-    higher = all_metrics()[measure.metric].higher_is_better
-    return sorted(found, key=lambda pair: pair[1].value, reverse=higher)
+def _closest(measure: Measure, ranked: Ranked, data: ReportData) -> Ranked:
+    """The best one and, of those that it is not better than beyond noise, the first; else the one that comes next."""
+    level = data.paired.level(measure, [entry for entry, _ in ranked])
+    return [*ranked[:1], *([pair for pair in ranked if pair[0] in level] or ranked[1:])[:1]]
 
 
-def _result(column: Column, measure: Measure, ranked: Ranked, data: ReportData) -> str:
-    metric = all_metrics()[measure.metric]
-    where = "" if measure.where == WHOLE or len(column.conditions) == 1 else f" ({measure.where.replace('_', ' ')})"
-    on = f"On {column.label}{where}"
-    (best, score), others = ranked[0], ranked[1:]
-    if not others:
-        return f"{on}, the {metric.in_words} of {best.model} is {_figure(score)}{_beside(best, column, data)}."
-    scores = {entry.model: own.value for entry, own in ranked}
-    winner = data.paired.winner(metric, measure.where, scores, column.runs)
-    if winner:
-        second, own = others[0]
-        gap = data.paired.gap(best, second, metric.name, measure.where)
-        extreme = "highest" if metric.higher_is_better else "lowest"
-        return (
-            f"{on}, {winner} has the {extreme} {metric.in_words}: {_figure(score)}; next: {second.model}, "
-            f"{_figure(own)}{_interval(gap, metric)}{_beside(best, column, data)}."
-        )
-    return f"{on}, {_undecided(measure, metric, ranked, data)}."
-
-
-def _undecided(measure: Measure, metric: Metric, ranked: Ranked, data: ReportData) -> str:
-    """No model leads: the best two that do not differ beyond noise."""
-    best, score = ranked[0]
-    for other, own in ranked[1:]:
-        gap = data.paired.gap(best, other, metric.name, measure.where)
-        if gap is not None and gap.beyond_noise:
-            continue
-        pair = f"{best.model}, {_figure(score)}, and {other.model}, {_figure(own)}"
-        if gap is None:
-            return f"the {metric.in_words} of {pair}, were measured on unlike images, so no winner is named"
-        return f"no winner by {metric.in_words}: {pair}, do not differ beyond noise{_interval(gap, metric)}"
-    raise AssertionError("a winner was overlooked")
-
-
-def _interval(gap: Gap | None, metric: Metric) -> str:
+def _result(column: Column, measure: Measure, shown: Ranked, data: ReportData) -> list[str]:
+    metric, place = all_metrics()[measure.metric], column.place(measure)
+    on = f"On {column.label}{f' ({place})' if place else ''}"
+    if len(shown) < 2:
+        return [f"{on}, the {metric.in_words} of {shown[0][0].model} is {_figure(shown[0][1])}."]
+    (best, score), (other, own) = shown
+    gap = data.paired.gap(measure, best, other)
+    both = f"{best.model} has {_figure(score)}, {other.model} {_figure(own)}"
     if gap is None:
-        return ""
+        return [f"{on}, no model is named best by {metric.in_words}.", f"{both}, on unlike images."]
     places = values.decimals(metric.unit)
     low, high = (values.number(end, signed=True, decimals=places) for end in (gap.low, gap.high))
-    unit = {"nats": " nats", "number": ""}.get(metric.unit, " points")
-    contains = "" if gap.beyond_noise else ", which contains 0"
-    return f" (95 % interval of the difference: {low} to {high}{unit}{contains})"
+    interval = f"{low} to {high}{values.unit_of_difference(metric.unit)}"
+    extreme = "highest" if metric.higher_is_better else "lowest"
+    if not gap.beyond_noise:
+        return [
+            f"{on}, no model has the {extreme} {metric.in_words} beyond noise.",
+            f"{both}; the 95 % interval of the difference, {interval}, contains 0.",
+        ]
+    return [
+        f"{on}, {best.model} has the {extreme} {metric.in_words}: {_figure(score)}.",
+        f"Next is {other.model}: {_figure(own)}; the 95 % interval of the difference is {interval}.",
+    ]
 
 
-def _beside(entry: LabelledRun, column: Column, data: ReportData) -> str:
-    """Facts that the number must not be read without."""
-    words = ""
-    for measure in column.measures:
-        if column.reference is not None and measure.where == column.reference.name:
-            for score in values.find(data.table, entry, measure.metric, measure.where):
-                name = all_metrics()[measure.metric].in_words
-                words += f"; on the clean images of the same classes its {name} is {_figure(score)}"
-            break
-    contained = entry.overlaps & {condition.name for condition in column.corrupted}
-    if contained:
-        words += f"; {entry.model}'s recipe contains {len(contained)} of the corruptions"
-    return words
+def _beside(column: Column, measure: Measure, shown: Ranked, data: ReportData) -> list[str]:
+    """Facts that the numbers must not be read without."""
+    found = []
+    clean = [m for m in column.measures if column.reference and m.where == column.reference.name and m != measure]
+    for beside in clean[:1]:
+        if scores := values.ranked(data.table, [entry for entry, _ in shown], beside):
+            listed = ", ".join(f"{entry.model} {_figure(score)}" for entry, score in scores)
+            found.append(
+                f"By {all_metrics()[beside.metric].in_words} on the clean images of the same classes: {listed}."
+            )
+    for entry, _ in shown:
+        if contained := entry.overlaps & column.contained:
+            found.append(f"The recipe of {entry.model} contains {len(contained)} of the corruptions.")
+    return found
 
 
 def _figure(score: Score) -> str:

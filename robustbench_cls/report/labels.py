@@ -8,6 +8,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from robustbench_cls.core.run import RunIdentity
+from robustbench_cls.core.scopes import HELD_OUT
 from robustbench_cls.core.suite import WHOLE, Condition, Measure, Suite
 from robustbench_cls.metrics.scoring import all_metrics
 from robustbench_cls.results.store import StoredRun
@@ -107,13 +108,24 @@ class Column:
         """The corruptions of this suite that a recipe of these models contains."""
         return frozenset(name for entry in self.runs for name in entry.overlaps) & {c.name for c in self.corrupted}
 
+    def about(self, measure: Measure) -> frozenset[str]:
+        """The corruptions that a measure is computed from; none where it is about images as they are."""
+        if measure.where == WHOLE:
+            held_out = all_metrics()[measure.metric].scope is HELD_OUT
+            return frozenset(self.counted) - (self.contained if held_out else frozenset())
+        return frozenset(self.groups.get(measure.where, [measure.where])) & {c.name for c in self.corrupted}
+
+    def place(self, measure: Measure) -> str:
+        """Where in the suite a measure stands, in words; empty where that goes without saying."""
+        if self.reference is not None and measure.where == self.reference.name:
+            return "clean images"
+        alone = not self.corrupted and len(self.conditions) == 1
+        return "" if measure.where == WHOLE or alone else measure.where.replace("_", " ")
+
     def title(self, measure: Measure) -> str:
         """A measure's name in a table of this suite."""
-        title = all_metrics()[measure.metric].title
-        if self.reference is not None and measure.where == self.reference.name:
-            return f"{title}, clean images"
-        alone = not self.corrupted and len(self.conditions) == 1
-        return title if measure.where == WHOLE or alone else f"{title}, {measure.where.replace('_', ' ')}"
+        place = self.place(measure)
+        return all_metrics()[measure.metric].title + (f", {place}" if place else "")
 
     @property
     def measures(self) -> tuple[Measure, ...]:

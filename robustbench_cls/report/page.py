@@ -61,6 +61,6 @@ def render_page(data: ReportData) -> str:
     return fill(
         "page.html",
         head=headline.head(data),
-        sentence=headline.sentence(data),
+        sentences=headline.sentences(data),
         parts=[part for part in rendered if part.html],
     )

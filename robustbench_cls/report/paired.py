@@ -1,11 +1,12 @@
 """Differences between models on the same images, and who is better beyond noise."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from robustbench_cls.core.arrays import Float64Array
-from robustbench_cls.core.metric import Metric, shown_scale
+from robustbench_cls.core.metric import shown_scale
+from robustbench_cls.core.suite import Measure
 from robustbench_cls.metrics.interval import Ends, of_difference
 from robustbench_cls.metrics.scoring import Measured, all_metrics
 from robustbench_cls.report.labels import LabelledRun
@@ -44,16 +45,17 @@ class Paired:
     def keep(self, entry: LabelledRun, found: Sequence[Measured]) -> None:
         """Keep the numbers of one run that tables and the page's sentence compare."""
         asked = {measure.metric for measure in entry.run.suite.measures}
-        asked |= {all_metrics()[name].by_corruption for name in asked if name in all_metrics()}
+        asked |= {metric.by_corruption for name, metric in all_metrics().items() if name in asked}
         self._found[entry.key] = {
             (m.metric.name, m.condition): _Drawn(m.values_R, m.metric.unit, m.images, m.image_ids_sha256, m.ends())
             for m in found
             if m.metric.name in asked and not m.severity
         }
 
-    def gap(self, entry: LabelledRun, other: LabelledRun, metric: str, where: str) -> Gap | None:
+    def gap(self, measure: Measure, entry: LabelledRun, other: LabelledRun) -> Gap | None:
         """`entry`'s number less `other`'s; None where they were not measured on the same images."""
-        one, two = (self._found.get(e.key, {}).get((metric, where)) for e in (entry, other))
+        place = measure.metric, measure.where
+        one, two = (self._found.get(run.key, {}).get(place) for run in (entry, other))
         if one is None or two is None or one.ids != two.ids:
             return None
         differences_R = one.values_R - two.values_R
@@ -61,17 +63,7 @@ class Paired:
         scale = shown_scale(one.unit)
         return Gap(float(differences_R[0]) * scale, low * scale, high * scale)
 
-    def winner(self, metric: Metric, where: str, values: Mapping[str, float], entries: Sequence[LabelledRun]) -> str:
-        """The model that is better than every other one beyond noise; empty where none is.
-
-        Args:
-            values: the numbers that compete, by model.
-            entries: the runs of a suite, those of these models among them.
-        """
-        rivals = [entry for entry in entries if entry.model in values]
-        if len(rivals) < 2:
-            return ""
-        pick = max if metric.higher_is_better else min
-        best = pick(rivals, key=lambda entry: values[entry.model])
-        gaps = [self.gap(best, other, metric.name, where) for other in rivals if other is not best]
-        return best.model if all(gap is not None and gap.beyond_noise for gap in gaps) else ""
+    def level(self, measure: Measure, ranked: Sequence[LabelledRun]) -> list[LabelledRun]:
+        """Of the runs after the first, those that it is not better than beyond noise; the best one comes first."""
+        gaps = [(other, self.gap(measure, ranked[0], other)) for other in ranked[1:]]
+        return [other for other, gap in gaps if gap is None or not gap.beyond_noise]

@@ -5,6 +5,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from robustbench_cls.report.values import thousands
+
 
 @cache
 def _environment() -> Environment:
@@ -16,7 +18,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["spaced"] = lambda name: str(name).replace("_", " ")
-    environment.filters["thousands"] = lambda count: f"{count:,}".replace(",", "\N{NO-BREAK SPACE}")
+    environment.filters["thousands"] = thousands
     return environment
 
 

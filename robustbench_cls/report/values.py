@@ -1,11 +1,13 @@
 """Scores by what they are about, and as they are printed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import isinf
 from typing import TypeAlias
 
 from robustbench_cls.core.metric import Score, shown_scale
+from robustbench_cls.core.suite import Measure
+from robustbench_cls.metrics.scoring import all_metrics
 from robustbench_cls.report.labels import LabelledRun
 
 ScoreTable: TypeAlias = Mapping[tuple[str, str, str, int, str], Score]
@@ -44,6 +46,13 @@ def find(table: ScoreTable, entry: LabelledRun, metric: str, condition: str, sev
     return [score] if score else []
 
 
+def ranked(table: ScoreTable, entries: Sequence[LabelledRun], measure: Measure) -> list[tuple[LabelledRun, Score]]:
+    """The runs that have this number, each with it, the best first."""
+    found = [(entry, score) for entry in entries for score in find(table, entry, measure.metric, measure.where)]
+    higher = all_metrics()[measure.metric].higher_is_better
+    return sorted(found, key=lambda pair: pair[1].value, reverse=higher)
+
+
 def decimals(unit: str) -> int:
     """Decimal places: one for percent, three for small numbers."""
     return 3 if unit in ("nats", "number") else 1
@@ -68,10 +77,24 @@ def interval(score: Score) -> str:
     return " to ".join(ends)
 
 
-def cell(found: Sequence[Score], marks: str, *, best: bool) -> Cell:
+def unit_of_difference(unit: str) -> str:
+    """What stands behind a difference of two such numbers; empty for plain numbers."""
+    return {"nats": " nats", "number": "", "percent": " points"}.get(unit, " percentage points")
+
+
+def thousands(count: int) -> str:
+    """`50 000`, with a space that does not break."""
+    return f"{count:,}".replace(",", "\N{NO-BREAK SPACE}")
+
+
+def ends(counts: Collection[int]) -> str:
+    """`40`, or `40 to 1 000` where counts differ."""
+    return " to ".join(thousands(count) for count in dict.fromkeys((min(counts), max(counts)))) if counts else ABSENT
+
+
+def cell(score: Score | None, marks: str, *, best: bool) -> Cell:
     """The cell of a score, or of none."""
-    if not found:
+    if score is None:
         return Cell(marks=marks)
-    score = found[0]
     text = number(shown_value(score), decimals=decimals(score.unit))
     return Cell(text, score.n, best, marks, interval(score))

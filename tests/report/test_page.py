@@ -7,20 +7,34 @@ from dataclasses import fields, replace
 from html import unescape
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.metric import Score
-from robustbench_cls.core.suite import Condition
+from robustbench_cls.core.origin import Origin
+from robustbench_cls.core.run import Circumstances
+from robustbench_cls.core.suite import Condition, Measure
 from robustbench_cls.metrics.scoring import score
-from robustbench_cls.report.headline import sentence
-from robustbench_cls.report.labels import columns, label_runs
+from robustbench_cls.report import values
+from robustbench_cls.report.block import block
+from robustbench_cls.report.headline import sentences
 from robustbench_cls.report.page import collect, render_page, write_report
+from robustbench_cls.report.section import ReportData
 from robustbench_cls.report.sections import summary
+from robustbench_cls.results.store import StoredRun
 
 HOSTILE = "<script>alert(1)</script>\"'&$\\frac{"
 SIZE_LIMIT = 2_000_000
+
+
+def labels(data: ReportData) -> list[str]:
+    return [column.label for column in data.columns]
+
+
+def metrics(data: ReportData) -> set[str]:
+    return {score.metric for score in data.scores}
 
 
 def test_page_loads_nothing(report):
@@ -55,7 +69,7 @@ def test_ids_are_unique(report):
 
 
 def test_same_runs_give_the_same_bytes(build, tmp_path):
-    run = build(few=True, samples=True)
+    run = build(suite="few", samples=True)
     first = write_report([run.folder], tmp_path / "a.html")
     second = write_report([run.folder], tmp_path / "b.html")
     assert first.read_bytes() == second.read_bytes()
@@ -63,8 +77,12 @@ def test_same_runs_give_the_same_bytes(build, tmp_path):
 
 
 def test_table_equals_the_scores(build, tmp_path):
-    runs = [build("a", "imagenet-a"), build("a", few=True), build("b", "imagenet-a")]
-    expected = [line for run in runs for line in score(run.identity.model, run.identity.suite, run.predictions())[0]]
+    runs = [build("a", "imagenet-a"), build("a", "few"), build("b", "imagenet-a")]
+    expected = [
+        line
+        for run in runs
+        for line in score(run.identity.model, run.identity.suite, run.predictions(), run.suite.measures)[0]
+    ]
     out = write_report([run.folder for run in runs], tmp_path / "r.html")
     table = pd.read_csv(out.with_suffix(".csv"))
     assert list(table) == [field.name for field in fields(Score)]
@@ -74,20 +92,20 @@ def test_table_equals_the_scores(build, tmp_path):
 def test_a_run_given_twice_counts_once(build):
     run = build(suite="imagenet")
     data = collect([run.folder, run.folder.parent, run.folder])
-    assert len(data.runs) == 1
-    assert not data.scores.duplicated().any()
+    assert len(data.entries) == 1
+    assert len(set(data.scores)) == len(data.scores)
 
 
 def test_of_two_copies_the_more_complete_counts(build):
-    build(few=True, leave_out=[Condition("fog", 1)])
-    whole = build(few=True)
-    assert [run.folder for run in collect([whole.folder.parent]).runs] == [whole.folder]
+    build(suite="few", leave_out=[Condition("fog", 1)])
+    whole = build(suite="few")
+    assert [entry.run.folder for entry in collect([whole.folder.parent]).entries] == [whole.folder]
 
 
 def test_models_stand_side_by_side(build):
     for model, suite in (("a", "imagenet"), ("b", "imagenet-a"), ("b", "imagenet"), ("a", "imagenet-a")):
         root = build(model, suite).folder.parent
-    order = [(run.identity.model, run.identity.suite) for run in collect([root]).runs]
+    order = [entry.key for entry in collect([root]).entries]
     assert order == [("a", "imagenet"), ("a", "imagenet-a"), ("b", "imagenet"), ("b", "imagenet-a")]
 
 
@@ -105,21 +123,20 @@ def test_models_stand_side_by_side(build):
 def test_unlike_measurements_do_not_share_a_column(build, field, value, label):
     root = build("a", "imagenet-a").folder.parent
     build("b", "imagenet-a", **{field: value})
-    runs = collect([root]).runs
-    assert [column.label for column in columns(runs)][1] == label
-    assert [entry.model for entry in label_runs(runs)] == ["a", "b"]
+    data = collect([root])
+    assert labels(data)[1] == label
+    assert data.models == ("a", "b")
 
 
 def test_unlike_protocols_split_and_the_page_says_so(build):
-    first = build("a", few=True)
+    first = build("a", "few")
     other = replace(first.identity.protocol, images="published", jpeg_quality=0)
-    build("b", few=True, protocol=other)
+    build("b", "few", protocol=other)
     data = collect([first.folder.parent])
-    labels = [column.label for column in columns(data.runs)]
-    assert labels[1] == "imagenet-c (no JPEG step, images published)"
+    assert labels(data)[1] == "imagenet-c (no JPEG step, images published)"
     html = unescape(summary.render(data))
     assert "have columns of their own" in html
-    assert all(f"<b>{label}</b>" in html for label in labels)
+    assert all(f"<b>{label}</b>" in html for label in labels(data))
 
 
 def test_own_preprocessing_of_the_model_does_not_split(build):
@@ -127,18 +144,15 @@ def test_own_preprocessing_of_the_model_does_not_split(build):
     own = replace(build("b", "imagenet-a").identity.protocol, resize=320, crop=288, input_size=288)
     build("b", "imagenet", protocol=own)
     build("c", "imagenet-a", protocol=replace(own, resize=256, crop=224, interpolation="bicubic"))
-    assert [column.label for column in columns(collect([root]).runs)] == ["imagenet", "imagenet-a"]
+    assert labels(collect([root])) == ["imagenet", "imagenet-a"]
 
 
 def test_same_model_and_suite_with_other_weights_are_told_apart(build):
     first = build("a", "imagenet")
     second = build("a", "imagenet", weights_sha256="f" * 64)
     data = collect([first.folder.parent])
-    assert [entry.model for entry in label_runs(data.runs)] == [
-        f"a (weights {first.identity.weights_sha256[:8]})",
-        "a (weights ffffffff)",
-    ]
-    assert data.scores["model"].nunique() == 2
+    assert data.models == (f"a (weights {first.identity.weights_sha256[:8]})", "a (weights ffffffff)")
+    assert {score.model for score in data.scores} == set(data.models)
     assert any(first.identity.differences(second.identity)[0] in note for note in data.notes)
 
 
@@ -146,33 +160,34 @@ def test_same_model_at_two_input_sizes_keeps_two_rows_over_all_suites(build):
     for suite in ("imagenet", "imagenet-a"):
         run = build("a", suite)
         build("a", suite, protocol=replace(run.identity.protocol, input_size=384))
-    runs = collect([run.folder.parent]).runs
-    assert {entry.model for entry in label_runs(runs)} == {"a (input size 224)", "a (input size 384)"}
-    assert [column.label for column in columns(runs)] == ["imagenet", "imagenet-a"]
+    data = collect([run.folder.parent])
+    assert set(data.models) == {"a (input size 224)", "a (input size 384)"}
+    assert labels(data) == ["imagenet", "imagenet-a"]
 
 
 def test_runs_that_differ_in_own_preprocessing_alone_are_never_merged(build):
     run = build("a", "imagenet")
     build("a", "imagenet", protocol=replace(run.identity.protocol, interpolation="bilinear"))
     data = collect([run.folder.parent])
-    assert set(data.scores["model"]) == {"a (interpolation bicubic)", "a (interpolation bilinear)"}
+    assert {score.model for score in data.scores} == {"a (interpolation bicubic)", "a (interpolation bilinear)"}
 
 
 def test_names_are_escaped(build, tmp_path):
-    told = {HOSTILE: [HOSTILE], "recipe_overlaps": ["fog"]}
-    run = build(HOSTILE, few=True, provenance=told, leave_out=[Condition("fog", 1)])
+    origin = Origin(HOSTILE, recipe=HOSTILE, settings={HOSTILE: HOSTILE}, overlaps=("fog",))
+    told = Circumstances(HOSTILE, HOSTILE, HOSTILE, (HOSTILE,), {HOSTILE: HOSTILE})
+    run = build(HOSTILE, "few", origin=origin, circumstances=told, leave_out=[Condition("fog", 1)])
     page = write_report([run.folder], tmp_path / "r.html").read_text(encoding="utf-8")
     assert "<script" not in page
     assert "&lt;script&gt;" in page
 
 
 def test_partial_runs_are_marked(build):
-    run = build(few=True, leave_out=[Condition("fog", s) for s in (1, 2, 3)])
+    run = build(suite="few", leave_out=[Condition("fog", s) for s in (1, 2, 3)])
     data = collect([run.folder])
     html = summary.render(data)
-    assert "3 of 16 conditions missing" in html
+    assert f"3 of {len(run.all_conditions)} conditions missing" in html
     assert "Partial" in html
-    assert "mce" not in set(data.scores["metric"])
+    assert not {"mce", "mean_corruption_error_unnormalised"} & metrics(data)
     assert any("fog-1, fog-2, fog-3" in note for note in data.notes)
 
 
@@ -180,30 +195,120 @@ def test_a_run_without_results_still_makes_a_page(build, tmp_path):
     run = build(suite="imagenet", leave_out=[Condition("clean")])
     page = write_report([run.folder], tmp_path / "r.html").read_text(encoding="utf-8")
     assert "Nothing has been measured completely yet." in page
-    assert "1 of 1 conditions missing" in page
+    assert "imagenet, resnet50: partial, 1 condition missing: clean." in page
 
 
 def test_other_classes_get_no_mce_and_the_page_says_why(build):
-    run = build(few=True, imagenet=False)
+    run = build(suite="few", imagenet=False)
     data = collect([run.folder])
-    assert not set(data.scores["metric"]) & {"mce", "relative_mce", "ce"}
+    assert not metrics(data) & {"mce", "relative_mce", "ce"}
     assert any("relative to AlexNet on ImageNet's 1000 classes" in note for note in data.notes)
-    assert "the mean corruption error (unnormalised) of resnet50 is" in sentence(data)
+    assert "the mean corruption error (unnormalised) of resnet50 is" in sentences(data)[0]
 
 
 def test_sentence_names_the_best_and_what_it_must_be_read_with(report):
-    mce = report.data.scores[report.data.scores.metric == "mce"].sort_values("value")
-    best, other = mce.iloc[0], mce.iloc[1]
-    words = re.search(r"<h1>(.*?)</h1>", report.html).group(1)
+    best, other = sorted((s for s in report.data.scores if s.metric == "mce"), key=lambda s: s.value)
+    title = re.search(r"<h1>(.*?)</h1>", report.html)[1]
+    lead = re.search(r'<p class="lead">(.*?)</p>', report.html)[1]
     first, second = (f"{s.value:.1f} ({s.low:.1f} to {s.high:.1f})" for s in (best, other))
-    assert f"{best.model} has the lowest mCE: {first}; next: {other.model}, {second}" in words
-    assert "of the clean images of the same classes right" in words
+    assert title == f"On imagenet-c, {best.model} has the lowest mCE: {first}."
+    assert lead.startswith(f"Next is {other.model}: {second}; the 95 % interval of the difference is ")
+    clean = {s.model: s for s in report.data.scores if (s.suite, s.metric) == ("imagenet-c", "top1_accuracy")}
+    assert "By top-1 accuracy on the clean images of the same classes: " in lead
+    assert all(
+        f"{model} {100 * s.value:.1f}\N{NO-BREAK SPACE}%" in lead for model, s in clean.items() if not s.severity
+    )
 
 
 def test_sentence_does_not_name_a_winner_on_a_tie(build):
     run = build("a", "imagenet")
     build("a", "imagenet", weights_sha256="f" * 64)
-    assert "share the highest top-1 accuracy" in render_page(collect([run.folder.parent]))
+    page = render_page(collect([run.folder.parent]))
+    assert "<h1>On imagenet, no model has the highest top-1 accuracy beyond noise.</h1>" in page
+    assert re.search(r"the 95 % interval of the difference, \S+ to \S+ percentage points, contains 0\.", page)
+
+
+def right(count: int):
+    """Changes answers so that exactly the first `count` images are right."""
+
+    def alter(frame: pd.DataFrame) -> pd.DataFrame:
+        correct = np.arange(len(frame)) < count
+        return frame.assign(correct=correct, prediction=np.where(correct, frame.label, (frame.label + 1) % 1000))
+
+    return alter
+
+
+@pytest.mark.parametrize(("counts", "winner"), [((20, 22), False), ((20, 30), True), ((10, 29, 30), False)])
+def test_a_winner_is_named_and_bold_only_beyond_noise(build, counts, winner):
+    for name, count in zip("abc", counts, strict=False):
+        root = build(name, "imagenet", alter=right(count)).folder.parent
+    data = collect([root])
+    best = "abc"[len(counts) - 1]
+    (title, beside) = sentences(data)
+    cells = block(data.columns[0], [Measure("top1_accuracy", "clean")], data).rows
+    assert [model for model, (cell,) in cells.items() if cell.best] == ([best] if winner else [])
+    assert (f"<strong>{cells[best][0].text}</strong>" in summary.render(data)) == winner
+    if winner:
+        assert title.startswith(f"On imagenet, {best} has the highest top-1 accuracy: 75.0\N{NO-BREAK SPACE}% (")
+        ends = re.search(r"interval of the difference is \+(\S+) to \+(\S+) percentage points\.$", beside)
+        assert 0 < float(ends[1]) < 100 * (counts[-1] - counts[-2]) / 40 < float(ends[2])
+    else:
+        assert title == "On imagenet, no model has the highest top-1 accuracy beyond noise."
+        close = f"{best} has .*, {'abc'[len(counts) - 2]} .*; the 95 % interval of the difference, .*, contains 0\\.$"
+        assert re.match(close, beside), beside
+
+
+def test_models_on_unlike_images_are_not_ranked(build):
+    root = build("a", "imagenet").folder.parent
+    renamed = build("b", "imagenet", alter=lambda frame: frame.assign(correct=True, image_id="other-" + frame.image_id))
+    data = collect([root])
+    title, beside = sentences(data)
+    assert title == "On imagenet, no model is named best by top-1 accuracy."
+    assert beside.startswith(f"{renamed.identity.model} has ") and beside.endswith(", on unlike images.")
+    assert "<strong>" not in summary.render(data)
+
+
+def test_each_stored_file_is_read_once_and_scores_become_a_table_once(build, monkeypatch):
+    runs = [build(model, suite) for model in ("a", "b") for suite in ("few", "imagenet-a", "cue-conflict")]
+    read, tables = [], []
+    whole, table = StoredRun.read_table, values.score_table
+
+    def counted(run, path, *given):
+        read.append(path)
+        return whole(run, path, *given)
+
+    monkeypatch.setattr(StoredRun, "read_table", counted)
+    monkeypatch.setattr("robustbench_cls.report.collect.score_table", lambda scores: tables.append(1) or table(scores))
+    render_page(collect([run.folder for run in runs], baseline=runs[0].folder))
+    stored = [run.path(condition) for run in runs for condition in run.all_conditions]
+    assert sorted(read) == sorted(stored)
+    assert tables == [1]
+
+
+def sure(right: bool):
+    """Changes answers so that all are right, or wrong, with a confidence of 1."""
+
+    def alter(frame: pd.DataFrame) -> pd.DataFrame:
+        answer = frame.label if right else (frame.label + 1) % 16
+        alike = {"correct": right, "top5": right, "head_correct": right, "confidence": 1.0}
+        costs = {"nll": 0.0, "brier": 0.0} if right else {"nll": 20.0, "brier": 2.0}
+        return frame.assign(prediction=answer, head_prediction=answer, **alike, **costs)
+
+    return alter
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_no_interval_is_without_width_where_all_answers_are_alike(build, tmp_path, right):
+    runs = [build("a", suite, alter=sure(right)) for suite in ("imagenet-c", "imagenet-a", "cue-conflict")]
+    out = write_report([run.folder for run in runs], tmp_path / "r.html")
+    table = pd.read_csv(out.with_suffix(".csv"))
+    assert {"fraction", "difference", "percent", "nats", "number"} == set(table.unit)
+    narrow = table[~((table.low < table.value) | (table.value < table.high))]
+    assert narrow.empty, narrow
+    assert ((table.low <= table.value) & (table.value <= table.high)).all()
+    unbounded = table[np.isinf(table.high) | np.isinf(table.low)]
+    assert set(unbounded.metric) == {"nll", "mean_nll"}  # nothing bounds a log-likelihood
+    assert " to \N{INFINITY}" in out.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", ["report.csv", "report", "report.pdf"])
@@ -252,17 +357,15 @@ def test_paths_may_be_text_and_one_run_needs_no_list(results: Path, tmp_path: Pa
 
 
 def test_a_report_on_a_run_that_goes_on_shows_one_moment(build):
-    run = build("a", few=True, leave_out=[Condition("fog", 1)])
+    run = build("a", "few", leave_out=[Condition("fog", 1)])
     data = collect([run.folder])
-    whole = build("b", few=True)
+    whole = build("b", "few")
     run.path(Condition("fog", 1)).write_bytes(whole.path(Condition("fog", 1)).read_bytes())
     assert not run.missing()
-    assert data.runs[0].missing() == (Condition("fog", 1),)
-    assert "all 16" not in render_page(data)
+    assert data.entries[0].run.missing() == (Condition("fog", 1),)
+    assert f"all {len(run.all_conditions)}" not in render_page(data)
 
 
 def test_accuracy_on_cue_conflict_is_not_the_headline(build):
     root = build("a", "cue-conflict").folder.parent
-    assert sentence(collect([root])).startswith("On cue-conflict, the shape bias of a is ")
-    build("a", "imagenet")
-    assert sentence(collect([root])).startswith("On imagenet, the top-1 accuracy of a is ")
+    assert sentences(collect([root]))[0].startswith("On cue-conflict, the shape bias of a is ")

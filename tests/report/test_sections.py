@@ -70,9 +70,7 @@ def one_model(report):
 
 @pytest.fixture
 def hostile(build):
-    run = build(
-        HOSTILE, few=True, samples=True, leave_out=[Condition("fog", 2)], provenance={HOSTILE: {HOSTILE: HOSTILE}}
-    )
+    run = build(HOSTILE, "few", samples=True, leave_out=[Condition("fog", 2)], provenance={HOSTILE: {HOSTILE: HOSTILE}})
     return collect([run.folder])
 
 
@@ -181,8 +179,8 @@ def test_numbers_have_a_true_minus_and_no_negative_zero():
 
 
 def test_summary_marks_partial_numbers(build):
-    whole = build("a", few=True)
-    build("b", few=True, leave_out=[Condition("fog", 1)])
+    whole = build("a", "few")
+    build("b", "few", leave_out=[Condition("fog", 1)])
     data = collect([whole.folder.parent])
     [column] = columns(data.runs)
     table = values.score_table(data.scores)
@@ -218,8 +216,18 @@ def test_corruptions_show_error_and_ce(report):
 
 
 def test_corruptions_mark_overlaps_and_average_the_held_out(build):
-    whole = build("a", few=True)
-    build("b", few=True, provenance={"recipe_overlaps": ["contrast", "fog", "brightness"]})
+    whole = build("a", "few")
+    build(
+        "b",
+        "few",
+        origin=Origin(
+            overlaps=(
+                "contrast",
+                "fog",
+                "brightness",
+            )
+        ),
+    )
     data = collect([whole.folder.parent])
     [column] = columns(data.runs)
     built = corruptions.build(column, values.score_table(data.scores))
@@ -240,7 +248,7 @@ def test_corruptions_mark_overlaps_and_average_the_held_out(build):
 
 
 def test_corruptions_without_baseline_have_no_ce(build):
-    data = collect([build(few=True, imagenet=False).folder])
+    data = collect([build(suite="few", imagenet=False).folder])
     assert '<th scope="col">CE</th>' not in SECTIONS["corruptions"].render(data)
 
 
@@ -278,7 +286,7 @@ def test_curves_start_at_the_clean_images(report):
 
 
 def test_a_corruption_with_only_its_clean_point_has_no_panel(build):
-    data = collect([build(few=True, leave_out=[Condition("fog", severity) for severity in range(1, 6)]).folder])
+    data = collect([build(suite="few", leave_out=[Condition("fog", severity) for severity in range(1, 6)]).folder])
     [column] = columns(data.runs)
     assert list(severity_curves.curves(column, values.score_table(data.scores))) == ["shot_noise", "contrast"]
 

@@ -23,7 +23,7 @@ from robustbench_cls.report.sections.severity_curves import line_style, swatch
 from robustbench_cls.report.template import fill
 
 THEMES = ("calibration", "selective_prediction")
-"""Themes of the metrics that this section shows, in place of the summary."""
+"""Themes of the metrics that this section shows."""
 
 PANELS_IN_A_ROW = 4
 SIDE_IN, LEFT_IN, BOTTOM_IN, TOP_IN, RIGHT_IN = 2.5, 0.62, 0.5, 0.45, 0.2
@@ -46,8 +46,9 @@ Lines: TypeAlias = Mapping[str, Sequence[Point]]
 
 
 def shown(column: Column) -> list[Measure]:
-    """The measures of a suite that are about confidences."""
-    return [measure for measure in column.measures if all_metrics()[measure.metric].theme in THEMES]
+    """The measures of a suite that hold confidences against right answers."""
+    metrics = {measure: all_metrics()[measure.metric] for measure in column.measures}
+    return [measure for measure, metric in metrics.items() if metric.theme in THEMES and metric.needs_labels]
 
 
 def look(entry: LabelledRun, sample: Sample) -> dict[str, Sequence[Point]]:

@@ -8,10 +8,11 @@ from robustbench_cls.core.scopes import HELD_OUT, Scope
 from robustbench_cls.core.suite import WHOLE, Measure
 from robustbench_cls.metrics.scoring import all_metrics
 from robustbench_cls.report import values
+from robustbench_cls.report.block import cells
 from robustbench_cls.report.labels import Column
 from robustbench_cls.report.section import ReportData, Section
 from robustbench_cls.report.template import fill
-from robustbench_cls.report.values import OVERLAP, PARTIAL, Cell
+from robustbench_cls.report.values import PARTIAL, Cell
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,13 @@ class Table:
         return [cell for row in rows for own in row.cells for cell in own]
 
     @property
-    def counts(self) -> list[int]:
-        """Images in each condition, once where all models have the same."""
-        return sorted({cell.n for cell in self.cells if cell.n})
+    def counts(self) -> str:
+        """Images in each condition."""
+        return values.ends({cell.n for cell in self.cells if cell.n})
 
     @property
     def partial(self) -> bool:
-        """Some numbers are over fewer severities than the suite has."""
+        """Some numbers have to wait for conditions that are missing."""
         return any(PARTIAL in cell.marks for cell in self.cells)
 
     @property
@@ -58,54 +59,39 @@ def build(column: Column, data: ReportData) -> Table:
     """The table of a suite: the metrics of one corruption that its measures are means of, and these means."""
     known = all_metrics()
     means = [m for m in column.measures if known[m.metric].by_corruption and m.where == WHOLE]
-    metrics = [known[name] for name in dict.fromkeys(known[m.metric].by_corruption for m in means)]
-    metrics = [metric for metric in metrics if _exists(metric, column, data)]
+    named = [known[name] for name in dict.fromkeys(known[m.metric].by_corruption for m in means)]
+    present = {key[4] for key in data.table if key[1] == column.label}
+    metrics = [metric for metric in named if metric.name in present]
     held_out = [name for name in column.counted if name not in column.contained]
     groups = {
-        group: [_row(name.replace("_", " "), [(m, name) for m in metrics], [name], column, data) for name in names]
+        group: [_row(name.replace("_", " "), [Measure(m.name, name) for m in metrics], column, data) for name in names]
         for group, names in column.groups.items()
     }
     rows = []
     for scope in dict.fromkeys(known[m.metric].scope for m in means):
         names = held_out if scope is HELD_OUT else column.counted
         if names and (scope is not HELD_OUT or column.contained):
-            places = [(_mean_of(metric, scope, means), WHOLE) for metric in metrics]
-            rows.append(_row(scope.mean_of.format(n=len(names)), places, names, column, data))
+            own = [_mean_of(metric, scope, means) for metric in metrics]
+            rows.append(_row(scope.mean_of.format(n=len(names)), own, column, data))
     return Table(column, metrics, groups, rows, held_out)
 
 
-def _exists(metric: Metric, column: Column, data: ReportData) -> bool:
-    names = [name for own in column.groups.values() for name in own]
-    return any(values.find(data.table, entry, metric.name, name) for entry in column.runs for name in names)
-
-
-def _mean_of(metric: Metric, scope: Scope, means: Sequence[Measure]) -> Metric | None:
+def _mean_of(metric: Metric, scope: Scope, means: Sequence[Measure]) -> Measure | None:
+    """The measure that is the mean of this metric over such a place."""
     known = all_metrics()
-    found = [known[m.metric] for m in means if known[m.metric].by_corruption == metric.name]
-    return next((mean for mean in found if mean.scope is scope), None)
+    own = (m for m in means if known[m.metric].by_corruption == metric.name and known[m.metric].scope is scope)
+    return next(own, None)
 
 
-def _row(
-    title: str, places: Sequence[tuple[Metric | None, str]], names: Sequence[str], column: Column, data: ReportData
-) -> Row:
-    """The cells of one row: of each model, these metrics where they stand; the row is about the corruptions `names`."""
-    marks = {}
-    for entry in column.runs:
-        partial = any(condition.name in names for condition in entry.run.missing())
-        marks[entry.model] = (OVERLAP if entry.overlaps & set(names) else "") + (PARTIAL if partial else "")
-    by_metric = []
-    for metric, where in places:
-        found = {e.model: values.find(data.table, e, metric.name, where) if metric else [] for e in column.runs}
-        rivals = {model: own[0].value for model, own in found.items() if own and PARTIAL not in marks[model]}
-        best = data.paired.winner(metric, where, rivals, column.runs) if metric else ""
-        by_metric.append([values.cell(own, marks[model], best=model == best) for model, own in found.items()])
-    return Row(title, [list(cells) for cells in zip(*by_metric, strict=True)])
+def _row(title: str, measures: Sequence[Measure | None], column: Column, data: ReportData) -> Row:
+    """The cells of one row, those of one model side by side."""
+    by_measure = [cells(measure, column, data) if measure else {} for measure in measures]
+    return Row(title, [[own.get(entry.model, Cell()) for own in by_measure] for entry in column.runs])
 
 
 def render(data: ReportData) -> str:
     """A table for each suite of corruptions; empty where none was measured."""
-    tables = [build(column, data) for column in data.columns if column.corrupted]
-    tables = [table for table in tables if table.metrics and table.counts]
+    tables = [table for column in data.columns if column.corrupted and (table := build(column, data)).metrics]
     return fill("corruptions.html", tables=tables) if tables else ""
 
 

@@ -42,7 +42,8 @@ def points(column: Column, table: ScoreTable) -> list[Point]:
 
 
 def _shifted(model: str, column: Column, table: ScoreTable) -> float:
-    own = [table[model, column.label, c.name, c.severity, "error"].value for c in column.conditions]
+    counted = [c for c in column.conditions if c.counted]
+    own = [table[model, column.label, c.name, c.severity, "error"].value for c in counted]
     return 1 - sum(own) / len(own)
 
 

@@ -66,7 +66,7 @@ def maps(column: Column, table: ScoreTable) -> list[HeatMap]:
 def _difference(column: Column, measured: Mapping[str, Mapping[tuple[str, int], float]]) -> HeatMap:
     (first, one), (second, other) = measured.items()
     change = {key: other[key] - value for key, value in one.items() if key in other}
-    widest = max([abs(value) for value in change.values()], default=0.0)
+    widest = max((abs(value) for value in change.values()), default=0.0)
     end = max(5, 5 * ceil(widest / 5))
     return _map(f"{second} minus {first}", column, change, (-end, end), difference=True)
 
@@ -102,13 +102,9 @@ def _stops(scale: str, steps: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0)) -> 
 
 def render(data: ReportData) -> str:
     """The maps of each suite of corruptions; empty where none was measured."""
-    drawn = [(column, maps(column, data.table)) for column in data.columns if column.corrupted]
-    drawn = [(column, found) for column, found in drawn if found]
-    return (
-        fill("heatmap.html", suites=drawn, differences=any(m.difference for _, found in drawn for m in found))
-        if drawn
-        else ""
-    )
+    drawn = [(column, found) for column in data.columns if (found := maps(column, data.table))]
+    differences = any(heat_map.difference for _, found in drawn for heat_map in found)
+    return fill("heatmap.html", suites=drawn, differences=differences) if drawn else ""
 
 
 SECTION = Section(name="heatmap", title="Error by corruption and severity", order=30, render=render)

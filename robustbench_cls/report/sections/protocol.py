@@ -42,8 +42,7 @@ def told(entry: LabelledRun, table: ScoreTable) -> dict[str, Told]:
     run = entry.run
     missing, total = len(run.missing()), len(run.all_conditions)
     measured = f"partial: {missing} of {total} missing" if missing else f"all {total}"
-    counts = sorted({s.n for key, s in table.items() if key[:2] == (entry.model, entry.suite)})
-    images = " to ".join(str(count) for count in dict.fromkeys([*counts[:1], *counts[-1:]])) or values.ABSENT
+    images = values.ends({score.n for key, score in table.items() if key[:2] == entry.key})
     said = {"conditions": Told(measured, measured), "images a condition": Told(images, images)}
     for field, value in facts(run.identity).items():
         if field not in NAMED_ELSEWHERE:

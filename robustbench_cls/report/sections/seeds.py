@@ -4,6 +4,7 @@ import json
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from robustbench_cls.core.metric import Score, shown_scale
 from robustbench_cls.core.records import as_record
@@ -60,16 +61,18 @@ def rows(column: Column, table: ScoreTable) -> list[Row]:
 
 def _row(own: Sequence[LabelledRun], column: Column, measure: Measure, scores: Sequence[Score]) -> Row:
     origin = own[0].run.origin
-    shown = [score.value * shown_scale(score.unit) for score in scores]
-    halves = [(score.high - score.low) / 2 * shown_scale(score.unit) for score in scores]
+    unit = scores[0].unit
+    shown = [score.value * shown_scale(unit) for score in scores]
+    halves = [(score.high - score.low) / 2 * shown_scale(unit) for score in scores]
+    number = partial(values.number, decimals=values.decimals(unit))
     return Row(
         recipe=f"{origin.architecture}, {origin.recipe}",
         suite=column.label,
         metric=column.title(measure),
-        mean=values.number(statistics.mean(shown)),
-        spread=values.number(statistics.stdev(shown)),
-        ends=f"{values.number(min(shown))} to {values.number(max(shown))}",
-        within=values.number(statistics.mean(halves)),
+        mean=number(statistics.mean(shown)),
+        spread=number(statistics.stdev(shown)),
+        ends=f"{number(min(shown))} to {number(max(shown))}",
+        within=number(statistics.mean(halves)),
         seeds=len(own),
         n=min(score.n for score in scores),
     )

@@ -1,18 +1,18 @@
 """Models by suites: the numbers of a paper's main table."""
 
 from robustbench_cls.core.suite import Measure
-from robustbench_cls.metrics.scoring import all_metrics
 from robustbench_cls.report.block import block
 from robustbench_cls.report.labels import Column
 from robustbench_cls.report.section import ReportData, Section
-from robustbench_cls.report.sections.calibration import THEMES
+from robustbench_cls.report.sections import calibration
 from robustbench_cls.report.template import fill
 from robustbench_cls.report.values import OVERLAP
 
 
 def measures(column: Column) -> list[Measure]:
-    """The measures of a suite, but for those that the section on calibration shows."""
-    return [measure for measure in column.measures if all_metrics()[measure.metric].theme not in THEMES]
+    """The headline of a suite, and of its other measures those that the section on calibration leaves."""
+    elsewhere = calibration.shown(column)
+    return [*column.measures[:1], *(measure for measure in column.measures[1:] if measure not in elsewhere)]
 
 
 def partial_notes(column: Column) -> list[str]:
