@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "suites": {"core", "data"},
     "recipes": {"core"},
     "results": {"core", "corruptions", "suites"},
-    "builders": {"core", "corruptions", "data"},
+    "builders": {"core", "corruptions", "data", "suites"},
     "evaluation": {"core", "corruptions", "data", "models", "metrics", "results", "suites"},
     "training": {"core", "data", "models", "recipes"},
     "report": {"core", "metrics", "results"},

@@ -58,8 +58,9 @@ def test_the_demo(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "command", ["bench corruptions --photos 1 --size 32", "bench eval --model test_resnet --backend torch --against"]
 )
-def test_benchmarks_against_imagecorruptions_say_what_they_lack(tmp_path: Path, command: str) -> None:
-    run = without_opencv(tmp_path, "-m", "robustbench_cls.cli.main", *command.split())
+def test_benchmarks_against_imagecorruptions_say_what_they_lack(tmp_path: Path, toy: Path, command: str) -> None:
+    data = ["--data", str(toy)] if "eval" in command else []
+    run = without_opencv(tmp_path, "-m", "robustbench_cls.cli.main", *command.split(), *data)
     assert run.returncode == 2 and "Traceback" not in run.stderr
     assert "libGL.so.1" in run.stderr and "libgl1" in run.stderr
 

@@ -14,11 +14,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from robustbench_cls.core.corruption import MINIMUM_SIDE, SEVERITIES, Corruption, Variant
+from robustbench_cls.core.discovery import discover
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.files import atomic, write_json
 from robustbench_cls.core.keys import keyed_subset
 from robustbench_cls.core.run import names_sha256
-from robustbench_cls.core.suite import IMAGENET_224, Protocol
+from robustbench_cls.core.suite import IMAGENET_224, Protocol, Suite
 from robustbench_cls.core.workers import MOST_WORKERS, usable_cores
 from robustbench_cls.corruptions.engine import corrupt_image, engine_version
 from robustbench_cls.corruptions.jpeg import QUALITY, jpeg_file
@@ -104,6 +105,13 @@ def write_corrupted_tree(
     finished = sorted({*made_before, *(corruption.name for corruption in corruptions)})
     write_json(out / TREE_MANIFEST, {**_content(source, options), "finished": finished})
     return total
+
+
+def measurable_on(corruptions: Sequence[Corruption], variant: Variant) -> list[str]:
+    """The names of the suites that a finished tree of these corruptions has all conditions of."""
+    names = {corruption.name for corruption in corruptions}
+    suites = discover("robustbench_cls.suites", Suite).values()
+    return [s.name for s in suites if s.corrupts and s.variant == variant and {c.name for c in s.conditions} <= names]
 
 
 class UnusableImageError(UserError):

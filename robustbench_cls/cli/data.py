@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from robustbench_cls.core.corruption import IMAGENET_C, VARIANTS, Variant
+from robustbench_cls.core.corruption import VARIANTS, Variant
 from robustbench_cls.core.errors import UserError
 
 PATH = click.Path(path_type=Path)
@@ -72,7 +72,7 @@ def corrupt(
 
     chosen = named_corruptions(listed(corruptions))
     notice("Loading PyTorch ...")
-    from robustbench_cls.builders.corrupted_tree import TreeOptions, write_corrupted_tree
+    from robustbench_cls.builders.corrupted_tree import TreeOptions, measurable_on, write_corrupted_tree
 
     with ExitStack() as stack:
 
@@ -83,8 +83,7 @@ def corrupt(
             data, out, chosen, TreeOptions(resize, crop, limit, seed, variant), jobs=jobs, progress=bar
         )
     click.echo(f"\nTree: {out}")
-    suite = "imagenet-c" if variant == "published" else "imagenet-c-imagecorruptions"
-    if set(IMAGENET_C) <= {corruption.name for corruption in chosen}:
+    for suite in measurable_on(chosen, variant):
         click.echo(f"Next: robust eval --suite {suite} --data {shlex.quote(str(out))} CHECKPOINT")
 
 

@@ -183,8 +183,8 @@ def _require_same_images(a: StoredRun, b: StoredRun, first: Predictions, second:
     if first.reference and second.reference:
         pairs.append((first.reference, second.reference))
     for mine, theirs in pairs:
-        unlike = mine.labelled and (mine.columns["label"] != theirs.columns["label"]).any()
-        if mine.image_ids != theirs.image_ids or unlike:
+        same = mine.image_ids == theirs.image_ids
+        if not same or (mine.labelled and (mine.columns["label"] != theirs.columns["label"]).any()):
             raise UserError(
                 f"{a.folder} and {b.folder} are about other images, or classes stand in another order. "
                 "Measure both models on the same data."

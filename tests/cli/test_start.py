@@ -40,7 +40,7 @@ MISTAKES: list[tuple[Sequence[str], str]] = [
     (["eval", "--suite", "imagenet-d", "old.pt"], "Unknown suite 'imagenet-d'. Did you mean imagenet-c, imagenet-a or"),
     (["eval", "--suite", "gone.py", "old.pt"], "There is no suite file gone.py"),
     (["eval", "--suite", "mine.py", "old.pt"], "mine.py must define exactly one Suite, found 0"),
-    (["eval", "--suite", "empty_suite.py", "--data", "toy", "old.pt"], "Suite 'empty' must have conditions"),
+    (["eval", "--suite", "empty_suite.py", "--data", "toy", "old.pt"], "Suite 'empty' has no conditions"),
     (["eval", "--suite", "imagenet"], "Name either a CHECKPOINT"),
     ([*EVAL, "x.pt"], "There is no checkpoint x.pt"),
     ([*EVAL, "toy"], "toy is a folder. Name the checkpoint in it, such as toy/best.pt"),

@@ -33,9 +33,7 @@ def metrics(data: ReportData) -> set[str]:
 def test_ce_against_a_baseline_on_any_classes(build: Build) -> None:
     first, second = (build(model, imagenet=False) for model in ("a", "bbbbb"))
     data = collect([first.folder, second.folder], second.folder)
-    itself = of(data, "mce_against_baseline", "bbbbb")
-    assert itself.value == pytest.approx(100)
-    assert itself.low < 100 < itself.high  # on other images the two are the same run still, but no draw could show it
+    assert not [s for s in data.scores if s.model == "bbbbb" and "against" in s.metric]  # 100, whatever it answers
     other = of(data, "mce_against_baseline", "a")
     assert other.low < other.value < other.high and abs(other.value - 100) > 1
     assert "mce" not in metrics(data)

@@ -8,21 +8,24 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from identities import IDENTITY
+from scipy.stats import binomtest
 
 from robustbench_cls.cli.main import robust
+from robustbench_cls.core.discovery import discover
 from robustbench_cls.core.errors import UserError
-from robustbench_cls.core.suite import Condition
-from robustbench_cls.metrics.interval import wilson
+from robustbench_cls.core.suite import Condition, Measure, Suite
 from robustbench_cls.metrics.significance import mcnemar
 from robustbench_cls.report.comparison import Difference, compare_runs, in_words
 from robustbench_cls.results.store import StoredRun, as_table, find_runs, open_run
 
 CONDITIONS = tuple(Condition(name, severity) for name in ("fog", "snow") for severity in (1, 2))
+MEASURES = (Measure("mce"), Measure("mean_corruption_error_unnormalised"), Measure("top1_accuracy", "clean"))
 
 
 def stored(folder: Path, right_by_stem: dict[str, list[int]], **changes: object) -> StoredRun:
     identity = replace(IDENTITY, model=folder.name, **changes)
-    run = StoredRun(folder / identity.suite, identity, CONDITIONS, Condition("clean"), False, {})
+    suite = replace(discover("robustbench_cls.suites", Suite)[identity.suite], conditions=CONDITIONS, measures=MEASURES)
+    run = StoredRun(folder / identity.suite, identity, suite, imagenet=False)
     open_run(run)
     for condition in run.all_conditions:
         if condition.stem in right_by_stem:
@@ -64,9 +67,14 @@ def errors(differences: list[Difference]) -> dict[tuple[str, int], Difference]:
 
 
 def test_differences_by_hand(two: tuple[Path, Path]) -> None:
-    differences, notes = compare_runs(find_runs(two[0]), find_runs(two[1]))
-    by_place = errors(differences)
+    ([comparison], notes) = compare_runs(find_runs(two[0]), find_runs(two[1]))
+    by_place = errors(comparison.differences)
     assert not notes
+    assert [(d.metric, d.condition) for d in comparison.shown] == [
+        ("mean_corruption_error_unnormalised", "all"),
+        ("top1_accuracy", "clean"),
+    ]
+    assert [d.condition for d in comparison.by_corruption] == ["fog", "snow"]
     assert len(by_place) == 1 + 2 * 3 + 1
     clean, fog, fog_1, everything = (by_place[p] for p in (("clean", 0), ("fog", 0), ("fog", 1), ("all", 0)))
     assert (clean.value_a, clean.value_b, clean.difference, clean.only_a, clean.only_b) == (0, 0.25, 0.25, 1, 0)
@@ -79,20 +87,27 @@ def test_differences_by_hand(two: tuple[Path, Path]) -> None:
 
 
 def test_a_run_does_not_differ_from_itself(two: tuple[Path, Path]) -> None:
-    differences, notes = compare_runs(find_runs(two[0]), find_runs(two[0]))
+    ([comparison], notes) = compare_runs(find_runs(two[0]), find_runs(two[0]))
     assert notes == ["imagenet-c: both are the same run of the same model"]
-    assert {(d.difference, d.low, d.high, d.p, d.only_a, d.only_b) for d in differences} == {(0.0, 0, 0, 1.0, 0, 0)}
+    assert {(d.difference, d.low, d.high, d.p, d.only_a, d.only_b) for d in comparison.differences} == {
+        (0.0, 0, 0, 1.0, 0, 0)
+    }
 
 
 def test_models_that_never_differ_leave_room_for_a_few_images(tmp_path: Path) -> None:
     right = {"clean": [1, 0, 1, 1], "fog-1": [1, 1, 0, 0]}
     for name in ("c", "d"):
         stored(tmp_path / name, right)
-    differences, _ = compare_runs(find_runs(tmp_path / "c"), find_runs(tmp_path / "d"))
-    fog = errors(differences)["fog", 1]
-    half = wilson(0, 4)[1]
-    assert (fog.difference, fog.low, fog.high, fog.verdict) == (0, -half, half, "within noise")
-    assert half > 0.4
+    ([comparison], _) = compare_runs(find_runs(tmp_path / "c"), find_runs(tmp_path / "d"))
+    fog = errors(comparison.differences)["fog", 1]
+    share = binomtest(0, 4).proportion_ci(method="exact").high
+    assert (fog.difference, fog.verdict) == (0, "within noise")
+    assert (fog.low, fog.high) == pytest.approx((-share, share))
+    for d in comparison.differences:
+        assert d.low < d.difference < d.high, d
+    told = json.loads(CliRunner().invoke(robust, ["compare", *(str(tmp_path / n) for n in "cd"), "--json"]).stdout)
+    (nll,) = (row for row in told if (row["metric"], row["condition"], row["severity"]) == ("nll", "fog", 1))
+    assert (nll["low"], nll["high"]) == (None, None)  # nothing bounds the likelihoods of other images
 
 
 def test_what_is_beyond_noise_and_what_is_not_in_words(tmp_path: Path) -> None:
@@ -103,17 +118,17 @@ def test_what_is_beyond_noise_and_what_is_not_in_words(tmp_path: Path) -> None:
     stored(tmp_path / "a", {stem: list(right) for stem, right in first.items()})
     second = {**first, "fog-1": hard, "fog-2": hard, "snow-1": noise, "snow-2": easy}
     stored(tmp_path / "b", {stem: list(right) for stem, right in second.items()})
-    differences, _ = compare_runs(find_runs(tmp_path / "a"), find_runs(tmp_path / "b"))
-    by_place = errors(differences)
+    ([comparison], _) = compare_runs(find_runs(tmp_path / "a"), find_runs(tmp_path / "b"))
+    by_place = errors(comparison.differences)
     assert by_place["fog", 0].verdict == "A better" and by_place["fog", 0].low > 0.1
     assert by_place["snow", 0].verdict == "within noise"
     assert by_place["fog", 1].p == mcnemar(by_place["fog", 1].only_a, by_place["fog", 1].only_b) < 1e-6
     assert by_place["fog", 1].p_holm > by_place["fog", 1].p
-    words = in_words(differences, "imagenet-c")
+    words = in_words(comparison)
     assert re.match(
         r"On imagenet-c, B's mean corruption error \(unnormalised\) is 12\.\d\d percentage points higher than A's "
         r"\(95 % interval of the difference \+\d+\.\d\d to \+1\d\.\d\d, n = 400 images in each condition\)\. "
-        r"The interval does not contain 0, so this is beyond noise\. By corruption, after Holm's correction for 2 "
+        r"The interval does not contain 0: this is beyond noise\. By corruption, after Holm's correction for 2 "
         r"comparisons: B better on 0, A better on 1 \(fog\), within noise on 1 \(snow\)\.$",
         words,
     ), words
@@ -129,8 +144,8 @@ def test_runs_measured_in_two_ways_are_refused(tmp_path: Path, two: tuple[Path, 
 
 def test_the_same_model_in_another_number_type_compares(tmp_path: Path, two: tuple[Path, Path]) -> None:
     stored(tmp_path / "c", {"fog-1": [1, 1, 1, 1]}, precision="bfloat16", backend="openvino")
-    differences, notes = compare_runs(find_runs(two[0]), find_runs(tmp_path / "c"))
-    assert [(d.condition, d.difference) for d in differences if d.metric == "error"] == [("fog", -0.5)]
+    ([comparison], notes) = compare_runs(find_runs(two[0]), find_runs(tmp_path / "c"))
+    assert [(d.condition, d.difference) for d in comparison.differences if d.metric == "error"] == [("fog", -0.5)]
     assert notes == [
         "imagenet-c: precision float32 and bfloat16",
         "imagenet-c: backend torch and openvino",
@@ -154,11 +169,11 @@ def test_a_folder_of_several_models_is_refused(two: tuple[Path, Path], tmp_path:
 
 def test_on_the_command_line(two: tuple[Path, Path], tmp_path: Path) -> None:
     shown = CliRunner().invoke(robust, ["compare", *map(str, two), "--csv", str(tmp_path / "d.csv")]).output
-    line = re.search(r"^fog +62\.50 +62\.50 +\+0\.00 +-\S+ \.\. \+\S+ +2 +2  within noise$", shown, re.M)
+    line = re.search(r"^fog +62\.50 +62\.50 +\+0\.00 +-\S+ \.\. \+\S+ +2 +2  % +within noise$", shown, re.M)
     assert line, shown
     assert "so this is within noise" in shown
     table = pd.read_csv(tmp_path / "d.csv")
-    told = json.loads(CliRunner().invoke(robust, ["compare", *map(str, two), "--json"]).output)
+    told = json.loads(CliRunner().invoke(robust, ["compare", *map(str, two), "--json"]).stdout)
     assert len(table) == len(told) > 50
     assert {*told[0]} == {field.name for field in fields(Difference)} == {*table}
     (clean,) = [row for row in told if row["metric"] == "error" and row["condition"] == "clean"]
@@ -167,13 +182,13 @@ def test_on_the_command_line(two: tuple[Path, Path], tmp_path: Path) -> None:
 
 def test_a_partial_run_gives_no_sentence_about_the_whole(two: tuple[Path, Path], tmp_path: Path) -> None:
     (tmp_path / "b/imagenet-c/snow-2.parquet").unlink()
-    differences, notes = compare_runs(find_runs(two[0]), find_runs(two[1]))
+    ([comparison], notes) = compare_runs(find_runs(two[0]), find_runs(two[1]))
     assert "imagenet-c: 4 of 5 conditions are in both" in notes
-    assert not [d for d in differences if d.condition in ("all", "snow") and not d.severity]
-    assert in_words(differences, "imagenet-c").startswith("On imagenet-c (clean images), B's top-1 error is 25.00 ")
+    assert not [d for d in comparison.differences if d.condition in ("all", "snow") and not d.severity]
+    assert in_words(comparison).startswith("On imagenet-c (clean images), B's top-1 accuracy is 25.00 ")
     (tmp_path / "b/imagenet-c/clean.parquet").unlink()
-    differences, _ = compare_runs(find_runs(two[0]), find_runs(two[1]))
-    assert "too few conditions are in both" in in_words([d for d in differences if d.severity], "imagenet-c")
+    ([comparison], _) = compare_runs(find_runs(two[0]), find_runs(two[1]))
+    assert in_words(comparison) == "On imagenet-c, too few conditions are in both runs to say anything of the whole."
     for path in (tmp_path / "b/imagenet-c").glob("*.parquet"):
         path.unlink()
     with pytest.raises(UserError, match="no measured condition in common"):
@@ -186,7 +201,8 @@ def test_the_sentence_about_one_condition_follows_the_exact_test(tmp_path: Path)
     worse[:5] = False
     for name, clean in (("c", worse), ("d", right)):
         stored(tmp_path / name, {"clean": list(clean)})
-    differences, _ = compare_runs(find_runs(tmp_path / "c"), find_runs(tmp_path / "d"))
-    rows = {d.metric: d for d in differences}
+    ([comparison], _) = compare_runs(find_runs(tmp_path / "c"), find_runs(tmp_path / "d"))
+    rows = {d.metric: d for d in comparison.differences}
     assert rows["error"].p == rows["top1_accuracy"].p == mcnemar(0, 5) == 0.0625
-    assert "By McNemar's exact test (p = 0.062) this is within noise." in in_words(differences, "imagenet-c")
+    assert not rows["error"].undecided
+    assert "The interval does not contain 0, but p is 0.062, so this is within noise." in in_words(comparison)

@@ -1,31 +1,30 @@
 """Contracts over every section, then what each one shows."""
 
 import re
-from dataclasses import fields, replace
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from robustbench_cls.core.discovery import discover
-from robustbench_cls.core.metric import Score
+from robustbench_cls.core.origin import Origin
 from robustbench_cls.core.predictions import Predictions
+from robustbench_cls.core.run import Circumstances
+from robustbench_cls.core.scopes import CONDITION
 from robustbench_cls.core.suite import Condition
 from robustbench_cls.report import figure, values
 from robustbench_cls.report.block import block
-from robustbench_cls.report.labels import columns, label_runs
 from robustbench_cls.report.page import collect
+from robustbench_cls.report.paired import Paired
 from robustbench_cls.report.section import ReportData, Section
 from robustbench_cls.report.sections import (
     calibration,
-    classes,
     corruptions,
     heatmap,
     samples,
     severity_curves,
-    shape_bias,
     summary,
 )
 from robustbench_cls.report.values import OVERLAP, PARTIAL
@@ -33,7 +32,7 @@ from robustbench_cls.report.values import OVERLAP, PARTIAL
 SECTIONS = discover("robustbench_cls.report.sections", Section)
 OF_SEVERAL_MODELS = ("effective_robustness", "seeds")
 OF_STIMULI = ("shape_bias",)
-EMPTY = ReportData((), pd.DataFrame(columns=[field.name for field in fields(Score)]), ())
+EMPTY = ReportData((), (), (), (), {}, Paired(), ())
 HOSTILE = "<script>x</script>"
 VOID = {"meta", "img", "path", "use", "br", "input", "rect"}
 
@@ -63,14 +62,24 @@ def text_of(html):
 
 
 @pytest.fixture(scope="session")
-def one_model(report):
-    runs = tuple(run for run in report.data.runs if run.identity.model == "resnet50")
-    return ReportData(runs, report.data.scores[report.data.scores.model == "resnet50"], ("a note",))
+def one_model(results):
+    return replace(collect([results / "resnet50"]), notes=("a note",))
+
+
+def column_of(data, label):
+    return next(column for column in data.columns if column.label == label)
 
 
 @pytest.fixture
 def hostile(build):
-    run = build(HOSTILE, "few", samples=True, leave_out=[Condition("fog", 2)], provenance={HOSTILE: {HOSTILE: HOSTILE}})
+    run = build(
+        HOSTILE,
+        "few",
+        samples=True,
+        leave_out=[Condition("fog", 2)],
+        origin=Origin(HOSTILE, recipe=HOSTILE, settings={HOSTILE: HOSTILE}),
+        circumstances=Circumstances(HOSTILE, HOSTILE, HOSTILE, (HOSTILE,), {HOSTILE: HOSTILE}),
+    )
     return collect([run.folder])
 
 
@@ -108,7 +117,7 @@ def test_sections_escape_names_of_partial_runs(hostile):
 
 @pytest.mark.parametrize("name", SECTIONS)
 def test_section_renders_runs_without_scores(name, one_model):
-    SECTIONS[name].render(ReportData(one_model.runs, EMPTY.scores, ()))
+    SECTIONS[name].render(replace(one_model, scores=(), table={}, notes=()))
 
 
 def test_tables_have_captions_scopes_and_images_alt_texts(report):
@@ -119,56 +128,37 @@ def test_tables_have_captions_scopes_and_images_alt_texts(report):
 
 
 def test_summary_shows_the_scores(report):
-    table = values.score_table(report.data.scores)
-    html = SECTIONS["summary"].render(report.data)
-    for column in columns(report.data.runs):
-        shown = block(column, summary.measures(column, table), ["resnet50", "vit_small"], table)
-        for place, measure in enumerate(shown.measures):
+    data = report.data
+    html = SECTIONS["summary"].render(data)
+    for column in data.columns:
+        measures = summary.measures(column)
+        shown = block(column, measures, data)
+        present = [m for m in measures if any(values.find(data.table, e, m.metric, m.where) for e in column.runs)]
+        assert [heading.title for heading in shown.headings] == [column.title(measure) for measure in present]
+        for place, measure in enumerate(present):
             for model, cells in shown.rows.items():
-                wanted = table[model, column.label, measure.condition, 0, measure.metric.name]
+                wanted = data.table[model, column.label, measure.where, 0, measure.metric]
                 percent = wanted.value * (100 if wanted.unit == "fraction" else 1)
                 assert cells[place].text == f"{percent:.1f}"
                 assert (cells[place].n, shown.counts[place]) == (wanted.n, 40)
                 assert f">{percent:.1f}<" in html
 
 
-def test_summary_measures_of_each_suite(report):
-    table = values.score_table(report.data.scores)
-    shown = {
-        column.label: [(m.metric.name, m.condition) for m in summary.measures(column, table)]
-        for column in columns(report.data.runs)
-    }
-    assert shown["imagenet"] == [("top1_accuracy", "clean")]
-    assert shown["imagenet-a"] == [
-        ("top1_accuracy", "natural"),
-        ("head_top1_accuracy", "natural"),
-        ("top1_accuracy", "clean"),
-    ]
-    assert shown["stylized-imagenet"] == [("top1_accuracy", "stylized"), ("top1_accuracy", "clean")]
-    first = ["mce", "relative_mce", "mean_corruption_error_unnormalised"]
-    assert [name for name, _ in shown["imagenet-c"] if name in first] == first
-    assert shown["imagenet-c"][-1] == ("top1_accuracy", "clean")
+def test_summary_shows_what_each_suite_is_about_in_its_order(report):
+    for column in report.data.columns:
+        wanted = [m for m in column.suite.measures if m not in calibration.shown(column)]
+        assert summary.measures(column) == wanted
+        assert wanted[0] == column.suite.measures[0]
 
 
 def test_summary_never_shows_relative_mce_alone(report):
-    column = next(c for c in columns(report.data.runs) if c.label == "imagenet-c")
-    table = dict(values.score_table(report.data.scores))
+    column = column_of(report.data, "imagenet-c")
+    table = dict(report.data.table)
     del table["resnet50", "imagenet-c", "clean", 0, "top1_accuracy"]
-    shown = block(column, summary.measures(column, table), ["resnet50", "vit_small"], table)
-    place = [measure.metric.name for measure in shown.measures].index("relative_mce")
+    shown = block(column, summary.measures(column), replace(report.data, table=table))
+    place = [heading.metric.name for heading in shown.headings].index("relative_mce")
     assert shown.rows["resnet50"][place].text == values.ABSENT
     assert shown.rows["vit_small"][place].text != values.ABSENT
-
-
-@pytest.mark.parametrize(("higher", "best"), [(True, [False, True, True]), (False, [True, False, False])])
-def test_best_is_bold_and_ties_share_it(higher, best):
-    found = [[Score("m", "s", "c", 0, "x", value, 0, 1, "fraction", 9)] for value in (0.5, 0.70001, 0.7)]
-    assert [cell.best for cell in values.cells(found, ["", "", ""], higher_is_better=higher)] == best
-
-
-def test_partial_and_lone_numbers_are_never_best():
-    found = [[Score("m", "s", "c", 0, "x", value, 0, 1, "fraction", 9)] for value in (0.9, 0.5)]
-    assert not any(cell.best for cell in values.cells(found, [PARTIAL, ""], higher_is_better=True))
 
 
 def test_numbers_have_a_true_minus_and_no_negative_zero():
@@ -182,80 +172,71 @@ def test_summary_marks_partial_numbers(build):
     whole = build("a", "few")
     build("b", "few", leave_out=[Condition("fog", 1)])
     data = collect([whole.folder.parent])
-    [column] = columns(data.runs)
-    table = values.score_table(data.scores)
-    shown = block(column, summary.measures(column, table), ["a", "b"], table)
-    marked = [PARTIAL in cell.marks for cell in shown.rows["b"]]
-    assert marked == [measure.whole_suite for measure in shown.measures]
+    [column] = data.columns
+    shown = block(column, summary.measures(column), data)
+    for heading, cell in zip(shown.headings, shown.rows["b"], strict=True):
+        assert (PARTIAL in cell.marks) == (heading.metric.scope is not CONDITION)
     assert "b on imagenet-c: 1 of 16 conditions missing." in SECTIONS["summary"].render(data)
 
 
 def test_summary_leaves_a_cell_empty_where_a_model_has_no_such_suite(build):
     root = build("a", "imagenet").folder.parent
     build("b", "imagenet-a")
-    text = text_of(SECTIONS["summary"].render(collect([root])))
-    assert text.count(values.ABSENT) == 4
+    data = collect([root])
+    shown = {column.label: block(column, summary.measures(column), data) for column in data.columns}
+    assert {cell.text for cell in shown["imagenet"].rows["b"]} == {values.ABSENT}
+    assert {cell.text for cell in shown["imagenet-a"].rows["a"]} == {values.ABSENT}
+    assert values.ABSENT not in {cell.text for cell in shown["imagenet"].rows["a"]}
 
 
-def test_corruptions_show_error_and_ce(report):
-    table = values.score_table(report.data.scores)
-    column = next(c for c in columns(report.data.runs) if c.corrupted)
-    built = corruptions.build(column, table)
-    assert list(built.groups) == ["noise", "blur", "weather", "digital"]
+def test_corruptions_show_the_metrics_whose_means_the_suite_is_about(report):
+    data = report.data
+    column = column_of(data, "imagenet-c")
+    built = corruptions.build(column, data)
+    assert list(built.groups) == list(column.groups) == ["noise", "blur", "weather", "digital"]
+    assert [metric.name for metric in built.metrics] == ["ce", "corruption_error_unnormalised"]
     row = next(row for row in built.groups["weather"] if row.title == "fog")
-    scores = report.data.scores
     for place, entry in enumerate(column.runs):
-        own = scores[(scores.model == entry.model) & (scores.suite == "imagenet-c")]
-        error = own[(own.metric == "error") & (own.condition == "fog")]["value"].mean()
-        ce = own[(own.metric == "ce") & (own.condition == "fog")]["value"].item()
-        assert (row.errors[place].text, row.ces[place].text) == (f"{100 * error:.1f}", f"{ce:.1f}")
-        mce = own[own.metric == "mce"]["value"].item()
-        unnormalised = own[own.metric == "mean_corruption_error_unnormalised"]["value"].item()
-        assert built.means[0].ces[place].text == f"{mce:.1f}"
-        assert built.means[0].errors[place].text == f"{100 * unnormalised:.1f}"
+        own = {(s.metric, s.condition, s.severity): s.value for s in data.scores if (s.model, s.suite) == entry.key}
+        error = np.mean([own["error", "fog", severity] for severity in range(1, 6)])
+        assert [cell.text for cell in row.cells[place]] == [f"{own['ce', 'fog', 0]:.1f}", f"{100 * error:.1f}"]
+        mean = own["mean_corruption_error_unnormalised", "all", 0]
+        assert [cell.text for cell in built.means[0].cells[place]] == [
+            f"{own['mce', 'all', 0]:.1f}",
+            f"{100 * mean:.1f}",
+        ]
 
 
 def test_corruptions_mark_overlaps_and_average_the_held_out(build):
-    whole = build("a", "few")
-    build(
-        "b",
-        "few",
-        origin=Origin(
-            overlaps=(
-                "contrast",
-                "fog",
-                "brightness",
-            )
-        ),
-    )
+    whole = build("a", "few", imagenet=False)
+    build("b", "few", imagenet=False, origin=Origin(overlaps=("contrast", "fog", "brightness")))
     data = collect([whole.folder.parent])
-    [column] = columns(data.runs)
-    built = corruptions.build(column, values.score_table(data.scores))
-    assert built.overlapping == ["contrast", "fog"]
+    [column] = data.columns
+    built = corruptions.build(column, data)
+    assert column.contained == {"contrast", "fog"}
     assert built.held_out == ["shot_noise"]
-    marked = [row.title for rows in built.groups.values() for row in rows if OVERLAP in row.errors[1].marks]
+    marked = [row.title for rows in built.groups.values() for row in rows if OVERLAP in row.cells[1][0].marks]
     assert marked == ["fog", "contrast"]
-    assert not any(OVERLAP in row.errors[0].marks for rows in built.groups.values() for row in rows)
-    errors = data.scores[(data.scores.model == "b") & (data.scores.metric == "error")]
-    expected = 100 * errors[errors.condition.isin(built.held_out)]["value"].mean()
+    assert not any(OVERLAP in row.cells[0][0].marks for rows in built.groups.values() for row in rows)
+    errors = [s.value for s in data.scores if (s.model, s.metric, s.condition) == ("b", "error", "shot_noise")]
     assert [row.title for row in built.means] == ["Mean of 3", "Mean of 1 held out"]
-    assert built.means[1].errors[1].text == f"{expected:.1f}"
-    assert OVERLAP in built.means[0].errors[1].marks
-    assert OVERLAP not in built.means[1].errors[1].marks
+    assert built.means[1].cells[1][0].text == f"{100 * np.mean(errors):.1f}"
+    assert OVERLAP in built.means[0].cells[1][0].marks
+    assert OVERLAP not in built.means[1].cells[1][0].marks
     html = SECTIONS["corruptions"].render(data)
     assert "The augmentation of this model's recipe contains this corruption." in html
     assert OVERLAP in SECTIONS["summary"].render(data)
 
 
-def test_corruptions_without_baseline_have_no_ce(build):
+def test_corruptions_on_other_classes_have_no_ce(build):
     data = collect([build(suite="few", imagenet=False).folder])
-    assert '<th scope="col">CE</th>' not in SECTIONS["corruptions"].render(data)
+    [column] = data.columns
+    assert [metric.name for metric in corruptions.build(column, data).metrics] == ["corruption_error_unnormalised"]
 
 
 def test_heat_maps_of_two_models_come_with_their_difference(report):
-    table = values.score_table(report.data.scores)
-    column = next(c for c in columns(report.data.runs) if c.corrupted)
-    first, second, difference = heatmap.maps(column, table)
+    table = report.data.table
+    first, second, difference = heatmap.maps(column_of(report.data, "imagenet-c"), table)
     assert (first.low, first.high) == (second.low, second.high)
     assert difference.title == "vit_small minus resnet50"
     one = table["resnet50", "imagenet-c", "fog", 3, "error"].value
@@ -265,8 +246,7 @@ def test_heat_maps_of_two_models_come_with_their_difference(report):
 
 
 def test_heat_map_of_one_model_has_no_difference(one_model):
-    column = next(c for c in columns(one_model.runs) if c.corrupted)
-    assert len(heatmap.maps(column, values.score_table(one_model.scores))) == 1
+    assert len(heatmap.maps(column_of(one_model, "imagenet-c"), one_model.table)) == 1
 
 
 @pytest.mark.parametrize("scale", [heatmap.SEQUENTIAL, heatmap.DIVERGING])
@@ -278,8 +258,8 @@ def test_text_in_heat_maps_is_readable(scale):
 
 
 def test_curves_start_at_the_clean_images(report):
-    table = values.score_table(report.data.scores)
-    entry = next(e for e in label_runs(report.data.runs) if e.suite == "imagenet-c")
+    table = report.data.table
+    entry = next(e for e in report.data.entries if e.suite == "imagenet-c")
     points = severity_curves.curve(entry, "fog", table)
     assert list(points) == [0, 1, 2, 3, 4, 5]
     assert points[0] == 100 * table[entry.model, "imagenet-c", "clean", 0, "top1_accuracy"].value
@@ -287,8 +267,8 @@ def test_curves_start_at_the_clean_images(report):
 
 def test_a_corruption_with_only_its_clean_point_has_no_panel(build):
     data = collect([build(suite="few", leave_out=[Condition("fog", severity) for severity in range(1, 6)]).folder])
-    [column] = columns(data.runs)
-    assert list(severity_curves.curves(column, values.score_table(data.scores))) == ["shot_noise", "contrast"]
+    [column] = data.columns
+    assert list(severity_curves.curves(column, data.table)) == ["shot_noise", "contrast"]
 
 
 def test_lines_differ_in_more_than_colour():
@@ -306,24 +286,26 @@ def test_figures_carry_no_date_and_no_address(report):
 
 def test_samples_are_shown_once_for_all_models(report):
     html = SECTIONS["samples"].render(report.data)
-    assert html.count("<img") == 75 + 3
-    assert html.count("data:image/webp;base64,") == 75 + 3
+    runs = [entry.run for entry in report.data.entries]
+    pictures = {run.sample_path(c).read_bytes() for run in runs for c in run.all_conditions}
+    assert html.count("<img") == html.count("data:image/webp;base64,") == len(pictures)
 
 
 def test_samples_of_other_data_are_shown_too(build):
     root = build("a", "imagenet", samples=True).folder.parent
     build("b", "imagenet", samples=True, data_fingerprint="e" * 64)
-    assert len(samples.once(collect([root]).runs)) == 2
+    assert len(samples.once(collect([root]).columns)) == 2
 
 
 def test_samples_are_left_out_where_there_are_none(build):
     assert SECTIONS["samples"].render(collect([build(suite="imagenet").folder])) == ""
 
 
-def test_protocol_tells_identity_and_provenance(report):
+def test_protocol_tells_identity_and_circumstances(report):
     html = SECTIONS["protocol"].render(report.data)
     text = text_of(html)
-    for run in report.data.runs:
+    for entry in report.data.entries:
+        run = entry.run
         assert run.identity.weights_sha256[:8] in text
         assert f'title="{run.identity.weights_sha256}"' in html
     for wanted in ("float32", "generated:robustbench_cls", "versions: torch 2.6.0", "synthetic answers; for tests"):
@@ -332,42 +314,38 @@ def test_protocol_tells_identity_and_provenance(report):
 
 def test_protocol_says_what_models_do_not_share(build):
     run = build("a", "imagenet")
-    build("b", "imagenet", protocol=replace(run.identity.protocol, crop=288), provenance={"recipe": "augmix"})
+    build("b", "imagenet", protocol=replace(run.identity.protocol, crop=288), origin=Origin(recipe="augmix"))
     text = text_of(SECTIONS["protocol"].render(collect([run.folder.parent])))
     assert "crop 224 288" in text
     assert f"recipe {values.ABSENT} augmix" in text
 
 
-def test_provenance_never_hides_the_identity(build):
-    run = build(suite="imagenet", provenance={"weights": "best.pt", "recipe": "", "tags": []})
+def test_the_origin_never_hides_the_identity(build):
+    run = build(suite="imagenet", origin=Origin(weights="best.pt", seed=3))
     text = text_of(SECTIONS["protocol"].render(collect([run.folder])))
     assert f"weights {run.identity.weights_sha256[:8]}" in text
-    assert "weights, as given best.pt recipe none tags none" in text
+    assert "weights, as given best.pt" in text and "training seed 3" in text
 
 
-def test_links_in_provenance_are_links_only_to_the_web(build):
-    told = {"source": "https://example.org/paper", "bad": "javascript:alert(1)"}
-    html = SECTIONS["protocol"].render(collect([build(suite="imagenet", provenance=told).folder]))
-    assert re.findall(r'href="([^"]*)"', html) == ["https://example.org/paper"]
+def test_links_are_links_only_to_the_web(build):
+    run = build(suite="imagenet", circumstances=Circumstances(data="javascript:alert(1)"))
+    html = SECTIONS["protocol"].render(collect([run.folder]))
+    assert re.findall(r'href="([^"]*)"', html) == [run.suite.source]
 
 
 def test_notes_are_listed(one_model):
     assert "<li>a note</li>" in SECTIONS["notes"].render(one_model)
 
 
-def test_calibration_shows_means_over_corruptions_and_conditions(report):
-    table = values.score_table(report.data.scores)
-    shown = {
-        c.label: [(m.metric.name, m.condition) for m in calibration.measures(c, table)]
-        for c in columns(report.data.runs)
-    }
+def test_calibration_shows_the_measures_that_are_about_confidences(report):
+    data = report.data
+    shown = {c.label: [(m.metric, m.where) for m in calibration.shown(c)] for c in data.columns}
     assert shown["imagenet-c"] == [("mean_nll", "all"), ("mean_ece", "all")]
-    assert shown["imagenet"] == [(name, "clean") for name in calibration.SHOWN]
-    html = SECTIONS["calibration"].render(report.data)
-    wanted = table["vit_small", "imagenet-c", "all", 0, "mean_nll"]
-    assert f">{wanted.value:.3f}<" in html
-    suite = next(c for c in columns(report.data.runs) if c.corrupted)
-    assert list(calibration.diagrams(suite)) == ["imagenet-c: all conditions"]  # 40 clean images fill no bin
+    assert ("ece", "clean") in shown["imagenet"] and ("aurra", "clean") in shown["imagenet"]
+    html = SECTIONS["calibration"].render(data)
+    assert f">{data.table['vit_small', 'imagenet-c', 'all', 0, 'mean_nll'].value:.3f}<" in html
+    panels = calibration.diagrams(column_of(data, "imagenet-c"), data)
+    assert list(panels) == ["imagenet-c: all conditions"]  # 40 clean images fill no bin
     assert "imagenet-c: all conditions" in text_of(html)
 
 
@@ -383,7 +361,8 @@ def test_reliability_by_hand():
 
 def test_classes_are_named_and_ordered(build):
     run = build(suite="imagenet", class_names=tuple(f"name {i}" for i in range(1000)))
-    lowest, pairs = classes.tables(run)
+    data = collect([run.folder])
+    lowest, pairs = data.look("classes", data.entries[0])
     accuracies = [float(row.accuracy) for row in lowest]
     assert accuracies == sorted(accuracies) and lowest[0].name.startswith("name ")
     frame = run.read(Condition("clean"))
@@ -392,12 +371,13 @@ def test_classes_are_named_and_ordered(build):
         (f"name {a}", f"name {b}") for a, b in zip(wrong.label, wrong.prediction, strict=True)
     }
     assert pairs[0].share == "100.0"
-    assert classes.tables(build(suite="imagenet"))[0][0].name.startswith("class ")
+    bare = collect([build(suite="imagenet").folder])
+    assert bare.look("classes", bare.entries[0])[0][0].name.startswith("class ")
 
 
 def test_shape_bias_bars_are_of_the_stored_answers(report):
-    column = next(c for c in columns(report.data.runs) if c.label == "cue-conflict")
-    counts = shape_bias.counts(column)["resnet50"]
+    column = column_of(report.data, "cue-conflict")
+    counts = report.data.look("shape_bias", column.runs[0])
     run = column.runs[0].run
     frame = run.read(run.conditions[0])
     assert int(counts["shape"].sum()) == int(frame.correct.sum())
