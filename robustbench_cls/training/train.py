@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from robustbench_cls.core.files import atomic
 from robustbench_cls.core.keys import Key
 from robustbench_cls.core.progress import progress_bar
 from robustbench_cls.core.recipe import Recipe, Regimen, Setting
+from robustbench_cls.core.records import as_record
 from robustbench_cls.core.run import names_sha256
 from robustbench_cls.core.versions import versions
 from robustbench_cls.core.workers import loading_workers
@@ -129,7 +130,7 @@ def _prepare(
         class_names=training.class_names,
         preprocessing=preprocessing,
         recipe=recipe.name,
-        settings={**asdict(regimen), **settings, "precision": str(precision).removeprefix("torch.")},
+        settings={**as_record(regimen), **settings, "precision": str(precision).removeprefix("torch.")},
         overlaps=recipe.overlaps,
         data_fingerprint=data_fingerprint,
         seed=options.seed,

@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -7,8 +7,10 @@ import torch
 
 from robustbench_cls.core.discovery import discover
 from robustbench_cls.core.errors import UserError
-from robustbench_cls.core.recipe import Recipe
+from robustbench_cls.core.recipe import Recipe, Regimen
+from robustbench_cls.core.records import added
 from robustbench_cls.models.checkpoint import read_checkpoint
+from robustbench_cls.training import regimens
 from robustbench_cls.training import train as module
 from robustbench_cls.training.options import TrainingOptions
 from robustbench_cls.training.train import train
@@ -191,3 +193,19 @@ def test_best_is_gone(toy: Path, tmp_path: Path) -> None:
 def test_data_may_be_text(toy: Path, tmp_path: Path) -> None:
     chosen = options(toy, tmp_path, data=str(toy), overrides={**SHORT, "epochs": "1"})
     assert train("test_resnet", "baseline", replace(chosen, out=str(tmp_path))).exists()
+
+
+def test_a_training_of_before_goes_on_when_a_regimen_has_grown(
+    toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    best = train("test_resnet", "baseline", options(toy, tmp_path))
+    before = best.read_bytes()
+
+    @dataclass(frozen=True)
+    class Grown(Regimen):
+        later: float = added(0.0)
+
+    monkeypatch.setitem(regimens.REGIMENS, "resnet", Grown())
+    assert train("test_resnet", "baseline", options(toy, tmp_path)).read_bytes() == before
+    with pytest.raises(UserError, match=r"holds another training \(settings: later None != 0.5\)"):
+        train("test_resnet", "baseline", options(toy, tmp_path, overrides={**SHORT, "later": "0.5"}))
