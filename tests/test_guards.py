@@ -1,4 +1,4 @@
-"""What must hold of the whole package: layers, start-up, public names, identity."""
+"""Guards over the whole package: layers, start-up, public names, identity."""
 
 import ast
 import re
@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "report": {"core", "metrics", "results"},
     "bench": {"core", "corruptions", "data", "evaluation", "metrics", "models", "results"},
 }
-"""What stands below each layer, besides itself; `cli` and the demo may import everything."""
+"""The layers that each layer may import, besides itself; `cli` and the demo may import everything."""
 
 TORCH = {"data", "models", "training", "evaluation", "builders", "bench", "demo.py"}
 NO_TORCH_MODULES = {"evaluation/suite_check.py", "data/label_spaces.py", "data/locate.py"}

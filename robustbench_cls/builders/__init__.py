@@ -1,1 +1,1 @@
-"""Programs that make data: corrupted trees and the embedded data set of shapes."""
+"""Builders of data: corrupted trees, and the embedded data set of shapes."""

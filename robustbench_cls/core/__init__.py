@@ -1,1 +1,1 @@
-"""The nouns of the package, its errors, discovery and keyed randomness. Imports numpy only."""
+"""The nouns of the package, its errors, discovery and keyed randomness. No torch."""

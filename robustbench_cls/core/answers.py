@@ -9,7 +9,7 @@ from robustbench_cls.core.arrays import Int64Array
 
 @dataclass(frozen=True)
 class Answers:
-    """What may be answered: all classes of a head, some of them, or categories made of them.
+    """The answers that a model may give: all classes of its head, some of them, or categories made of them.
 
     An answer's probability is the mean over its classes of the softmax over the whole head, and the answers compete
     as if these added up to 1. Where each answer is one class that is the softmax over those classes.
@@ -40,7 +40,7 @@ class Answers:
 
     @property
     def numbered(self) -> tuple[str, ...]:
-        """What each number in the results stands for: the categories, or the classes of the whole head."""
+        """The meaning of each number in the results: the categories, or the classes of the whole head."""
         return self.names if self.categories else self.head
 
     def number_of_class(self) -> Int64Array:

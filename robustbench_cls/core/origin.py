@@ -9,7 +9,7 @@ from robustbench_cls.core.recipe import Setting
 
 @dataclass(frozen=True)
 class Origin:
-    """What is known of a model's making. It explains numbers and decides none; what is not known is empty.
+    """The making of a model, as far as it is known. It explains numbers and decides none; unknown facts are empty.
 
     Attributes:
         architecture: timm's or torchvision's name, or the file of a program.

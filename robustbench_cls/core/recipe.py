@@ -1,4 +1,4 @@
-"""What a training run is made of: a recipe (what is learned from) and a regimen (how it is optimised)."""
+"""The two parts of a training: a recipe (what the model learns from) and a regimen (how it is optimised)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

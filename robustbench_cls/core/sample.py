@@ -146,7 +146,7 @@ class Sample:
         return replace(made, _clean=self._clean.if_all(clean, clean)) if self._clean is not None else made
 
     def once(self, name: str, make: Callable[[], Float64Array]) -> Float64Array:
-        """What `make` gives for the conditions looked at, kept for metrics that share it."""
+        """The result of `make` for the conditions looked at, kept for metrics that share it."""
         key = name, self.places
         if key not in self._kept:
             self._kept[key] = make()

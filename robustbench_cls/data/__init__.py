@@ -1,1 +1,1 @@
-"""Image sources over timm's readers, decoding, crops, label spaces and the embedded data set."""
+"""Image sources over timm's readers, decoding, crops and label spaces."""

@@ -84,7 +84,7 @@ def _lemmas() -> dict[str, str]:
 
 
 def answers_of(space: LabelSpace, head: Sequence[str], shown: Sequence[str], where: str) -> Answers:
-    """What a model with this head may answer in `space`.
+    """The answers that a model with this head may give in `space`.
 
     Args:
         space: the suite's label space.

@@ -1,1 +1,1 @@
-"""Running models over suites: the loop, the prediction store, identity."""
+"""Evaluation: the plan, the loop over images, and shards of the work."""

@@ -49,7 +49,7 @@ def _joined(batches: Sequence[Rows]) -> list[Rows]:
 
 
 def not_stored(run: StoredRun, stretch: Rows) -> list[Rows]:
-    """What is left of a stretch, without what any process has stored."""
+    """The rows of a stretch that no process has stored yet."""
     if run.path(stretch.part.condition).exists():
         return []
     left, start = [], stretch.start

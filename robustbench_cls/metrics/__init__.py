@@ -1,1 +1,1 @@
-"""Columns of predictions -> a number with unit, direction and source; one file a metric, no torch."""
+"""Numbers from predictions, each with its unit, direction and source; one file a theme. No torch."""

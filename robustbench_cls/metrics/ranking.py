@@ -25,7 +25,7 @@ WALK = 100
 
 
 class Ranked(NamedTuple):
-    """What the ranking of one condition's N images gives on R draws.
+    """Sums over one condition's N images, ranked by confidence, on R draws.
 
     Attributes:
         equal_width_R: confidence less accuracy, absolute, in 15 bins of equal width; mean over images.

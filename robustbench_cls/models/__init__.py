@@ -1,1 +1,1 @@
-"""A name or a checkpoint file -> a Classifier that knows its classes and its preprocessing."""
+"""From a name or a file to a Classifier that knows its classes and its preprocessing."""

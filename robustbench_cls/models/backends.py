@@ -1,4 +1,4 @@
-"""What runs a network: eager or compiled PyTorch, ONNX Runtime or OpenVINO, in float32 or bfloat16.
+"""Backends that run a network: eager or compiled PyTorch, ONNX Runtime or OpenVINO, in float32 or bfloat16.
 
 A backend turns a `Pipeline`, uint8 images in and logits out, into a function of the same kind. Whatever it
 is, its answers to a few random images are compared with those of eager float32 before it is used.
@@ -160,7 +160,7 @@ class OnnxNetwork(nn.Module):
         self.run = run
 
     def forward(self, images_B3HW: torch.Tensor) -> torch.Tensor:
-        """What the file's only output holds."""
+        """The values of the file's only output."""
         return self.run(images_B3HW.contiguous())
 
 

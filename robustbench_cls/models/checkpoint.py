@@ -25,7 +25,7 @@ MOST_CLASSES = 1_000_000
 
 @dataclass(frozen=True)
 class About:
-    """What a checkpoint says of itself.
+    """A checkpoint's description of itself.
 
     Attributes:
         settings: every setting of recipe and regimen the weights were trained with.

@@ -78,7 +78,7 @@ def load_classifier(
 
 
 def load(options: ModelOptions) -> Classifier:
-    """What `load_classifier` gives, from its arguments in one piece."""
+    """`load_classifier`, with its arguments in one piece."""
     options.check()
     only_cpu = options.backend in CPU_ONLY or kind_of(Path(options.model)) == "onnx"
     device = pick_device("cpu" if only_cpu and options.device == "auto" else options.device)
@@ -96,7 +96,7 @@ def _placed(network: nn.Module, device: torch.device) -> nn.Module:
 
 
 def _find(options: ModelOptions) -> Program:
-    """What the user named, by its form."""
+    """The program that the user named, by the form of the name."""
     text, path = str(options.model), Path(options.model)
     weights, ordered_match, class_names = options.weights, options.ordered_match, options.class_names
     form = options.form()

@@ -1,4 +1,4 @@
-"""What an ONNX file says of itself: its input, its classes and the bytes it is made of."""
+"""An ONNX file's description of itself: its input, its classes and the bytes it is made of."""
 
 import hashlib
 from collections.abc import Iterator

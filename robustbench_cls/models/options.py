@@ -18,7 +18,7 @@ TORCHVISION = "torchvision:"
 """Begins the name of a torchvision model."""
 
 PROGRAMS = {".onnx": "onnx", ".pt2": "exported", ".torchscript": "torchscript"}
-"""What a file is by its ending alone."""
+"""The kind of a file, by its ending alone."""
 
 MODEL_FILES = {".pt", ".pth", ".safetensors", ".ckpt", ".pt2", ".onnx", ".torchscript"}
 """Endings that no model's name has."""

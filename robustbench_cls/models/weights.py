@@ -45,11 +45,11 @@ DAMAGED = (
     struct.error,
     zipfile.BadZipFile,
 )
-"""What PyTorch's reader raises on truncated and altered files."""
+"""Errors that PyTorch's reader raises on truncated and altered files."""
 
 
 def read_torch_file(path: Path) -> Any:
-    """What a `.pt` or `.pth` file holds, with `weights_only=True`: code in it is never run.
+    """The content of a `.pt` or `.pth` file, read with `weights_only=True`: code in it is never run.
 
     Raises:
         UserError: not there, not a PyTorch file, or it asks to run code.

@@ -1,1 +1,1 @@
-"""What a training run learns from; one file a recipe."""
+"""Augmentation recipes for training; one file a recipe."""

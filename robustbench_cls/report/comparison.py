@@ -47,7 +47,7 @@ class Difference:
 
     @property
     def scale(self) -> float:
-        """What turns the values into what is printed."""
+        """The factor between the values and the numbers that are printed."""
         return shown_scale(self.unit)
 
     @property
@@ -146,7 +146,7 @@ def _require_comparable(a: StoredRun, b: StoredRun) -> None:
 
 
 def _unlike(a: StoredRun, b: StoredRun) -> list[str]:
-    """What the reader should know of two runs that compare."""
+    """Notes on two runs that compare and yet differ."""
     if a.identity == b.identity:
         return ["both are the same run of the same model"]
     return [

@@ -36,7 +36,7 @@ class ReportData:
     looks: Mapping[str, Mapping[tuple[str, str], Any]] = field(default_factory=dict)
 
     def look(self, section: str, entry: LabelledRun) -> Any:
-        """What the section saw in the per-image results of a run; None where there was nothing to see."""
+        """The section's findings in the per-image results of a run; None where it found none."""
         return self.looks.get(section, {}).get(entry.key)
 
 

@@ -26,7 +26,7 @@ CIRCUMSTANCES = ("data", "device", "notes", "versions")
 
 
 def upgraded(content: Mapping[str, Any]) -> dict[str, Any]:
-    """What the current format says of the same run, the identity as it is.
+    """The same run in the current format, its identity as it is.
 
     A suite of the package's says today what it is about; another one is taken for what its conditions are.
 

@@ -1,1 +1,1 @@
-"""Which conditions, which images, which label space; one file a suite."""
+"""Suites: conditions, images, answers and the numbers they are about; one file a suite."""

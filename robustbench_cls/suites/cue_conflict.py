@@ -1,4 +1,4 @@
-"""Cue conflict: pictures with the shape of one thing and the texture of another; which of them is answered?
+"""Cue conflict: pictures with the shape of one thing and the texture of another. Models answer one of the two.
 
 1,280 images of 16 categories, as `<shape>/<shape><i>-<texture><j>.png`. An image belongs to the category of its
 shape, so that accuracy is the share of answers by shape. A category's probability is the mean over its classes of

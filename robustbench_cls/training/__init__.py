@@ -1,1 +1,1 @@
-"""The loop, optimisation regimens, checkpoints."""
+"""Training: augmented images, the loop over epochs, optimisation regimens."""

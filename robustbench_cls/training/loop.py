@@ -42,7 +42,7 @@ def pick_precision(name: str, device: torch.device) -> torch.dtype:
 
 @dataclass(frozen=True)
 class Trainer:
-    """What a step needs: a network, its optimiser and schedule, and how the loss is made.
+    """The parts of a training step: a network, its optimiser and schedule, and the way the loss is made.
 
     Attributes:
         steps: optimiser steps of an epoch.
@@ -60,7 +60,7 @@ class Trainer:
     seed: int
 
     def state(self) -> dict[str, Any]:
-        """What a resumed run needs beside the weights."""
+        """The state that a resumed run needs beside the weights."""
         return {"optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict()}
 
     def load_state(self, state: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What a command does before it imports PyTorch: it finds mistakes, and it says what it begins."""
+"""Commands before they import PyTorch: each finds mistakes, and says what it begins."""
 
 import json
 import subprocess
@@ -115,7 +115,7 @@ def place(toy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def told(place: Path, lines: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
-    """What `without_torch.py` tells of each command line."""
+    """The findings of `without_torch.py` on each command line."""
     asked = json.dumps([list(line) for line in lines])
     result = subprocess.run([sys.executable, PROGRAM], input=asked, capture_output=True, text=True, cwd=place)
     assert result.returncode == 0, result.stderr

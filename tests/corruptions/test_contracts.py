@@ -1,4 +1,4 @@
-"""What holds for every corruption discovered, whoever wrote it."""
+"""Promises of every corruption that is discovered, whoever wrote it."""
 
 import importlib
 from concurrent.futures import ThreadPoolExecutor

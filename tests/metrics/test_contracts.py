@@ -82,7 +82,7 @@ def test_one_value_a_draw_the_first_of_the_images_as_they_are(metric: Metric) ->
 
 @pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
 def test_a_draw_is_worth_its_images(metric: Metric) -> None:
-    """What a metric says of a draw is what it would say of the images drawn, bins of images apart."""
+    """A metric says of a draw what it would say of the images drawn, bins of images apart."""
     whole = drawn(0.6, images=60)
 
     def of_draw(p: Predictions) -> Predictions:

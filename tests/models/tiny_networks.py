@@ -23,7 +23,7 @@ def images(count: int, size: int) -> torch.Tensor:
 
 
 def eager(network: torch.nn.Module, preprocessing: Preprocessing, images_BHW3: torch.Tensor) -> torch.Tensor:
-    """What the network answers in plain PyTorch, float32."""
+    """The network's answers in plain PyTorch, float32."""
     mean, std = torch.tensor(preprocessing.mean), torch.tensor(preprocessing.std)
     with torch.inference_mode():
         return network(((images_BHW3 / 255 - mean) / std).permute(0, 3, 1, 2))

@@ -1,4 +1,4 @@
-"""What every recipe promises, and parity of its parts with the libraries they come from."""
+"""Promises of every recipe, and parity of its parts with the libraries they come from."""
 
 import pickle
 import random

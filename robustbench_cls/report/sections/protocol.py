@@ -53,7 +53,7 @@ def told(entry: LabelledRun, table: ScoreTable) -> dict[str, Told]:
 
 
 def _origin(origin: Origin) -> dict[str, object]:
-    """What is known of the model's making, by title."""
+    """Facts about the model's making, by title."""
     known = {
         "architecture": origin.architecture,
         "weights, as given": origin.weights,
@@ -134,7 +134,7 @@ def _rest(runs: Runs, titles: Sequence[str]) -> Table:
 
 
 def render(data: ReportData) -> str:
-    """What all runs share, then what suites and models have of their own; empty where there are no runs."""
+    """Facts that all runs share, then those of suites and models; empty where there are no runs."""
     runs = [(entry, told(entry, data.table)) for entry in data.entries]
     return fill("protocol.html", tables=tables(runs)) if runs else ""
 
