@@ -49,7 +49,7 @@ def test_float32_is_that_of_pytorch(name: str, backend: str, tmp_path: Path) -> 
     model = f"torchvision:{name}" if name == "mobilenet_v3_small" else name
     classifier = load_classifier(model, weights=tmp_path / "w.pth", device="cpu", backend=backend)
     assert (classifier.backend, classifier.precision) == (backend, "float32")
-    assert classifier.provenance["backend"] == backend
+    assert classifier.backend == backend
     for count in (4, 1, 7):  # batches of any size, also the last one
         batch = images(count, classifier.preprocessing.input_size)
         reference = eager(network, classifier.preprocessing, batch)
