@@ -1,5 +1,6 @@
-"""Every command in the README runs: the two installing ones in CI, the others here on small data."""
+"""Every command in the READMEs runs: the two that install in CI, the others here on small data."""
 
+import ast
 import re
 import shlex
 import subprocess
@@ -7,20 +8,18 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import timm
 import torch
-from drawn_predictions import answered
 
-from robustbench_cls.core.discovery import load_file
-from robustbench_cls.core.metric import Metric
+from robustbench_cls import EvaluationOptions, evaluate, write_report
 from robustbench_cls.core.sample import Sample
-from robustbench_cls.core.suite import Condition
 from robustbench_cls.data.label_spaces import imagenet_1k, imagenet_subset
+from robustbench_cls.metrics.scoring import all_metrics
 
 ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text()
+READMES = (ROOT / "README.md", *sorted(ROOT.glob("robustbench_cls/*/README.md")))
+README = READMES[0].read_text()
 SMALLER = {
     "train": "--set epochs=1 --set batch_size=4 --set input_size=32 --workers 0",
     "eval": "--limit 2 --workers 0 --backend torch",
@@ -35,7 +34,8 @@ SMALLER = {
 
 
 def commands() -> list[str]:
-    blocks = re.findall(r"^```sh\n(.*?)^```", README, re.S | re.M)
+    text = "\n".join(path.read_text() for path in READMES)
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.S | re.M)
     return [line for block in blocks for line in block.splitlines() if line]
 
 
@@ -58,8 +58,10 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory, toy: Path, make_folder: Ca
         "from dataclasses import replace\n"
         "from robustbench_cls.core.suite import Condition\n"
         "from robustbench_cls.suites.imagenet_c import SUITE as WHOLE\n"
-        "SUITE = replace(WHOLE, conditions=(Condition('contrast', 5),))\n"
+        "SUITE = replace(WHOLE, name='few', conditions=(Condition('contrast', 5),))\n"
     )
+    (block,) = re.findall(r"^```python\n# my_suite.py\n(.*?)^```", README, re.S | re.M)
+    (root / "my_suite.py").write_text(block)
     torch.manual_seed(0)
     torch.save(timm.create_model("tf_efficientnet_lite0").state_dict(), root / "efficientnet-lite0.pth")
     torch.save(timm.create_model("resnet50").state_dict(), root / "resnet50.pth")
@@ -86,26 +88,38 @@ def test_every_other_command_runs(sandbox: Path) -> None:
         assert result.returncode == 0, f"{line}\n{result.stdout}\n{result.stderr}"
 
 
-def test_the_file_tree_is_complete() -> None:
-    tree = re.search(r"^## Files\n+```\n(.*?)^```", README, re.S | re.M)
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) < 200
+
+
+def test_the_folders_are_all_there_with_the_first_line_of_their_docstrings() -> None:
+    tree = re.search(r"^## Folders\n+```\n(.*?)^```", README, re.S | re.M)
     assert tree
-    named = set(re.findall(r"[\w.]+\.py", tree[1]))
+    told = dict(re.findall(r"^  (\S+)/ +(.+)$", tree[1], re.M))
     package = ROOT / "robustbench_cls"
-    files = {path.name for path in package.rglob("*.py")} - {"__init__.py"}
-    assert files <= named, sorted(files - named)
-    assert named - {"test_guards.py"} <= files, sorted(named - files)
+    first = {
+        path.parent.relative_to(package).as_posix(): str(ast.get_docstring(ast.parse(path.read_text()))).split("\n")[0]
+        for path in package.rglob("__init__.py")
+    }
+    del first["."]
+    assert told == {folder: line.rstrip(".") for folder, line in first.items()}
 
 
-def test_links_lead_somewhere() -> None:
-    for target in re.findall(r"\]\((?!https://)([^)#]+)", README):
-        assert (ROOT / target).exists(), target
+@pytest.mark.parametrize("path", READMES, ids=lambda path: path.parent.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\((?!https://)([^)#]+)", path.read_text()):
+        assert (path.parent / target).exists(), target
 
 
-def test_the_example_metric_works_as_printed(tmp_path: Path) -> None:
-    (block,) = [b for b in re.findall(r"^```python\n(.*?)^```", README, re.S | re.M) if "METRIC = " in b]
-    (tmp_path / "error_range.py").write_text(block)
-    metric = load_file(tmp_path / "error_range.py", Metric, "metric")
-    conditions = [Condition("fog", 1), Condition("snow", 1)]
-    sample = Sample.of(answered(np.array([[True, True], [True, False]]), conditions), 5)
-    values_R = metric.compute(sample)
-    assert values_R[0] == 0.5 and len(values_R) == 6
+def test_the_example_suite_is_measured_as_printed(
+    sandbox: Path, toy_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = EvaluationOptions(data="mydata", out="runs", workers=0, progress=False, crops=None, checks=False)
+    monkeypatch.chdir(sandbox)
+    (run,) = evaluate(toy_checkpoint, "my_suite.py", options)
+    page = write_report(run.folder, "page.html").read_text()
+    sample = Sample.of(run.predictions(), 5)
+    assert "light" in page and "Worst less best condition" in page
+    errors_C = sample.errors()[0]
+    values_R = all_metrics()["error_range"].compute(sample)
+    assert values_R[0] == errors_C.max() - errors_C.min() and len(values_R) == 6
