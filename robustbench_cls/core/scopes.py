@@ -4,13 +4,13 @@ A place goes under a condition's, a corruption's or a group's name, or under `al
 counted conditions, and exist only where all of them are measured.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from robustbench_cls.core.errors import NotApplicable
 from robustbench_cls.core.sample import Sample
-from robustbench_cls.core.suite import WHOLE, Condition
+from robustbench_cls.core.suite import WHOLE, Condition, Suite
 
 
 class Place(NamedTuple):
@@ -27,11 +27,13 @@ class Scope:
 
     Attributes:
         places: those of a sample; raises NotApplicable where there ought to be one and is none.
+        names: the places of a suite at which a measure can stand.
         mean_of: names such a place where it is a mean over several corruptions: `Mean of {n}`.
     """
 
     name: str
     places: Callable[[Sample], Iterator[Place]]
+    names: Callable[[Suite], Iterable[str]]
     mean_of: str = ""
 
 
@@ -91,23 +93,43 @@ def _counted(sample: Sample) -> list[Condition]:
     return [c for c in sample.conditions if c.graded and c.counted] if not sample.predictions.missing else []
 
 
-CONDITION = Scope("condition", _condition)
+def _plain(suite: Suite) -> list[str]:
+    return [condition.name for condition in suite.all_conditions if not condition.graded]
+
+
+def _shifted(suite: Suite) -> list[str]:
+    return [c.name for c in suite.conditions if not c.graded and suite.reference is not None]
+
+
+def _corruptions(suite: Suite) -> list[str]:
+    return list(dict.fromkeys(condition.name for condition in suite.conditions if condition.graded))
+
+
+def _groups(suite: Suite) -> list[str]:
+    return list(dict.fromkeys(c.group for c in suite.conditions if c.graded and c.group))
+
+
+def _whole(suite: Suite) -> list[str]:
+    return [WHOLE] if any(condition.graded and condition.counted for condition in suite.conditions) else []
+
+
+CONDITION = Scope("condition", _condition, _plain)
 """Each condition, the clean images among them."""
 
-SHIFT = Scope("shift", _shift)
+SHIFT = Scope("shift", _shift, _shifted)
 """Each condition that has clean images of the same classes beside it."""
 
-CORRUPTION = Scope("corruption", _corruption)
+CORRUPTION = Scope("corruption", _corruption, _corruptions)
 """Each corruption over its severities."""
 
-SEVERITY = Scope("severity", _severity)
-"""Each severity over the counted corruptions."""
+SEVERITY = Scope("severity", _severity, lambda suite: ())
+"""Each severity over the counted corruptions; no measure can name one."""
 
-GROUP = Scope("group", _group)
+GROUP = Scope("group", _group, _groups)
 """Each group of corruptions over its corruptions and severities."""
 
-SUITE = Scope("suite", _suite, "Mean of {n}")
+SUITE = Scope("suite", _suite, _whole, "Mean of {n}")
 """All counted corruptions."""
 
-HELD_OUT = Scope("held_out", _held_out, "Mean of {n} held out")
+HELD_OUT = Scope("held_out", _held_out, _whole, "Mean of {n} held out")
 """The counted corruptions that none of the compared models' recipes contains, where one contains any."""

@@ -1,6 +1,7 @@
 """Whether a suite can be measured; a user's own may ask for what does not exist. No torch."""
 
 from collections import Counter
+from dataclasses import replace
 
 from robustbench_cls.core.corruption import SEVERITIES
 from robustbench_cls.core.discovery import did_you_mean, pick, require_name
@@ -55,12 +56,11 @@ def _check_measure(suite: Suite, measure: Measure) -> None:
             f"Suite '{suite.name}' measures '{measure.metric}', and there is no such metric. "
             f"{did_you_mean(measure.metric, all_metrics())}".rstrip()
         )
-    conditions = in_groups(suite.conditions)
-    places = dict.fromkeys([WHOLE, *(c.group for c in conditions if c.group), *(c.name for c in suite.all_conditions)])
+    places = list(metric.scope.names(replace(suite, conditions=in_groups(suite.conditions))))
     if measure.where not in places:
         raise UserError(
-            f"Suite '{suite.name}' measures {measure.metric} on '{measure.where}', which is no condition or group of "
-            f"it. {did_you_mean(measure.where, places)}".rstrip()
+            f"Suite '{suite.name}' measures {measure.metric} on '{measure.where}'. There, it stands on "
+            f"{', '.join(places) or 'nothing'}."
         )
     if suite.labels == "none" and metric.needs_labels:
         raise UserError(

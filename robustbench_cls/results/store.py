@@ -246,12 +246,18 @@ def open_run(run: StoredRun) -> StoredRun:
             raise UserError(
                 f"{run.folder} holds another run ({'; '.join(differences)}). Choose another --out, or delete it."
             )
+        if as_record(stored.suite) != as_record(run.suite):  # other measures or groups of the same conditions
+            _write_manifest(replace(stored, suite=run.suite))
         return run
     if run.folder.is_dir() and any(not entry.name.startswith(".") for entry in run.folder.iterdir()):
         raise UserError(f"{run.folder} is not empty and holds no {MANIFEST}. Choose another --out.")
-    about = _Manifest(run.identity, run.suite, run.imagenet, run.origin, run.circumstances, run.class_names)
-    write_json(manifest, {"format": FORMAT, **as_record(about)})
+    _write_manifest(run)
     return run
+
+
+def _write_manifest(run: StoredRun) -> None:
+    about = _Manifest(run.identity, run.suite, run.imagenet, run.origin, run.circumstances, run.class_names)
+    write_json(run.folder / MANIFEST, {"format": FORMAT, **as_record(about)})
 
 
 def read_run(folder: Path) -> StoredRun:

@@ -10,7 +10,8 @@ from identities import IDENTITY
 
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.predictions import COLUMNS
-from robustbench_cls.core.suite import HEAD, Condition
+from robustbench_cls.core.run import Circumstances
+from robustbench_cls.core.suite import HEAD, Condition, Measure
 from robustbench_cls.data.label_spaces import answers_of, imagenet_1k
 from robustbench_cls.evaluation.loop import columns
 from robustbench_cls.results.store import StoredRun, as_table, find_runs, open_run, read_run
@@ -183,3 +184,15 @@ def test_a_changed_bit_is_noticed(tmp_path: Path) -> None:
     path.write_bytes(bytes(data))
     with pytest.raises(UserError, match="can't be read"):
         run.predictions()
+
+
+def test_a_run_follows_what_its_suite_says_of_the_same_conditions(tmp_path: Path) -> None:
+    run = open_run(stored(tmp_path))
+    before = (tmp_path / "run.json").read_bytes()
+    open_run(run)
+    assert (tmp_path / "run.json").read_bytes() == before
+    grouped = replace(SUITE, conditions=(replace(FOG, group="mist"),), measures=(Measure("ce", "fog"),))
+    open_run(replace(run, suite=grouped, circumstances=Circumstances(device="another")))
+    again = read_run(tmp_path)
+    assert again.suite.measures == grouped.measures and again.conditions[0].group == "mist"
+    assert again.circumstances == run.circumstances  # as it was measured
