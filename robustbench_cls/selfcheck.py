@@ -21,7 +21,7 @@ from robustbench_cls.core.corruption import IMAGENET_C, SEVERITIES
 from robustbench_cls.core.errors import UserError, first_line
 from robustbench_cls.core.run import names_sha256
 from robustbench_cls.corruptions.engine import VERSION
-from robustbench_cls.corruptions.known_bytes import DIGESTS, digest
+from robustbench_cls.corruptions.known_bytes import digest, known_digests
 from robustbench_cls.data.label_spaces import cue_conflict, imagenet_1k, imagenet_subset
 from robustbench_cls.metrics.alexnet import ERRORS, corruption_errors, mean_corruption_error
 from robustbench_cls.metrics.shape_bias import shape_bias
@@ -131,7 +131,7 @@ def _published() -> Iterator[Check]:
 
 
 def _corruptions() -> Iterator[Check]:
-    for (name, variant), expected in DIGESTS.items():
+    for (name, variant), expected in known_digests().items():
         found = digest(name, variant)
         yield Check(f"engine {VERSION}, {name} as {variant}", expected, found, found == expected)
 

@@ -1,7 +1,8 @@
 """The noun `Corruption`, and the corruptions of ImageNet-C in the order in which papers list them."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal, TypeAlias, get_args
 
 from robustbench_cls.core.arrays import UInt8Image
@@ -37,7 +38,8 @@ class Corruption:
     `apply(image_HW3, severity, key)` takes uint8 RGB, leaves it as it is and gives a new image of the same shape.
     `key` is its only source of randomness. It follows the code that made the published ImageNet-C. Where the
     package imagecorruptions does something else, `as_package` follows the package. `group`, and whether the
-    corruption is `counted` in means, hold where a suite says nothing else.
+    corruption is `counted` in means, hold where a suite says nothing else. `digests` are of its output on a known
+    picture, by variant (see `corruptions.known_bytes`).
     """
 
     name: str
@@ -46,3 +48,4 @@ class Corruption:
     apply: Apply
     as_package: Apply | None = None
     counted: bool = True
+    digests: Mapping[Variant, str] = field(default_factory=lambda: MappingProxyType({}), hash=False)

@@ -8,6 +8,7 @@ Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `brightness` of hendryc
 """
 
 from functools import cache
+from types import MappingProxyType
 
 import numpy as np
 
@@ -74,4 +75,5 @@ CORRUPTION = Corruption(
     group="weather",
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
+    digests=MappingProxyType({"published": "52213df4153a38f9"}),
 )

@@ -7,6 +7,8 @@ made the published files computes the same in double precision. No randomness.
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `contrast` of hendrycks/robustness.
 """
 
+from types import MappingProxyType
+
 import numpy as np
 
 from robustbench_cls.core.arrays import Int32Array, Int64Array, UInt8Image, UInt16Array
@@ -75,4 +77,5 @@ CORRUPTION = Corruption(
     group="digital",
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
+    digests=MappingProxyType({"published": "5b6afbb39c986112"}),
 )

@@ -14,6 +14,7 @@ Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `defocus_blur` of hendr
 
 from functools import cache, lru_cache
 from math import exp, isqrt
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -259,4 +260,5 @@ CORRUPTION = Corruption(
     group="blur",
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
+    digests=MappingProxyType({"published": "4bed13a038daa916"}),
 )

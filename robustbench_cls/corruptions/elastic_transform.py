@@ -19,6 +19,8 @@ Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `elastic_transform` of 
 Simard, Steinkraus and Platt 2003, doi:10.1109/ICDAR.2003.1227801.
 """
 
+from types import MappingProxyType
+
 import numpy as np
 import numpy.typing as npt
 
@@ -137,4 +139,5 @@ CORRUPTION = Corruption(
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
     as_package=apply_package,
+    digests=MappingProxyType({"published": "96cf4e762ed2a807", "imagecorruptions": "df50c37e88f5f8c4"}),
 )

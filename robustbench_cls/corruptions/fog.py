@@ -14,6 +14,8 @@ Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `fog` of hendrycks/robu
 Fussell and Carpenter 1982, doi:10.1145/358523.358553.
 """
 
+from types import MappingProxyType
+
 import numpy as np
 
 from robustbench_cls.core.arrays import Float32Array, UInt8Image
@@ -178,4 +180,10 @@ def _add(
             foggy[x] = np.uint8(np.int32(np.float32(values[x]) * contrast + veil[x]))
 
 
-CORRUPTION = Corruption(name="fog", group="weather", source="https://arxiv.org/abs/1903.12261", apply=apply)
+CORRUPTION = Corruption(
+    name="fog",
+    group="weather",
+    source="https://arxiv.org/abs/1903.12261",
+    apply=apply,
+    digests=MappingProxyType({"published": "8077e2a580a7b1fd"}),
+)

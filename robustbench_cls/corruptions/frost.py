@@ -19,6 +19,7 @@ from functools import cache
 from importlib.util import find_spec
 from math import ceil
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeAlias
 
 import numpy as np
@@ -202,4 +203,5 @@ CORRUPTION = Corruption(
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
     as_package=apply_package,
+    digests=MappingProxyType({"published": "e8e331d65c695aa7", "imagecorruptions": "28c642340c417eba"}),
 )

@@ -9,6 +9,8 @@ the 256.
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `gaussian_blur` of hendrycks/robustness.
 """
 
+from types import MappingProxyType
+
 from robustbench_cls.core.arrays import UInt8Image
 from robustbench_cls.core.corruption import Corruption
 from robustbench_cls.core.keys import Key
@@ -34,4 +36,5 @@ CORRUPTION = Corruption(
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
     counted=False,
+    digests=MappingProxyType({"published": "2bffd89f6ae0500e"}),
 )

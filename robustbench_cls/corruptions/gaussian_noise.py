@@ -9,6 +9,7 @@ Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `gaussian_noise` of hen
 """
 
 from functools import cache
+from types import MappingProxyType
 
 import numpy as np
 
@@ -66,4 +67,5 @@ CORRUPTION = Corruption(
     group="noise",
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
+    digests=MappingProxyType({"published": "54b82fd8d9f94f34"}),
 )

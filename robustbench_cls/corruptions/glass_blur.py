@@ -13,6 +13,8 @@ With n = 2 d: dx = (n u >> 16) - d, dy = (n (n u mod 65536) >> 16) - d; probabil
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `glass_blur` of hendrycks/robustness.
 """
 
+from types import MappingProxyType
+
 import numpy as np
 
 from robustbench_cls.core.arrays import Int8Array, Int32Array, UInt8Image, UInt16Array, UInt32Array
@@ -109,4 +111,5 @@ CORRUPTION = Corruption(
     group="blur",
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
+    digests=MappingProxyType({"published": "09709cd30ec0ea85"}),
 )

@@ -9,6 +9,8 @@ there to the amount gives pepper. Amounts are in 65,536ths, so they are exact to
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `impulse_noise` of hendrycks/robustness.
 """
 
+from types import MappingProxyType
+
 import numpy as np
 
 from robustbench_cls.core.arrays import UInt8Image, UInt16Array
@@ -53,4 +55,5 @@ CORRUPTION = Corruption(
     group="noise",
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
+    digests=MappingProxyType({"published": "e63ab4200b436850"}),
 )

@@ -6,6 +6,8 @@ Like all published files, those of this corruption were then saved once more, at
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `jpeg_compression` of hendrycks/robustness.
 """
 
+from types import MappingProxyType
+
 from robustbench_cls.core.arrays import UInt8Image
 from robustbench_cls.core.corruption import Corruption
 from robustbench_cls.core.keys import Key
@@ -30,4 +32,5 @@ CORRUPTION = Corruption(
     group="digital",
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
+    digests=MappingProxyType({"published": "4b73fcdb8cd16524"}),
 )

@@ -15,6 +15,8 @@ Randomness: the angle, number 0 of stream 0 times 90, less 45.
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `motion_blur` of hendrycks/robustness.
 """
 
+from types import MappingProxyType
+
 from robustbench_cls.core.arrays import UInt8Image
 from robustbench_cls.core.corruption import Corruption
 from robustbench_cls.core.keys import Key
@@ -60,4 +62,5 @@ CORRUPTION = Corruption(
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
     as_package=apply_package,
+    digests=MappingProxyType({"published": "81d026ebd43c33bb", "imagecorruptions": "a36a47568eaa8e30"}),
 )

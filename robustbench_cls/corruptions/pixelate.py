@@ -11,6 +11,7 @@ Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `pixelate` of hendrycks
 """
 
 from functools import lru_cache
+from types import MappingProxyType
 
 import numpy as np
 
@@ -150,4 +151,5 @@ CORRUPTION = Corruption(
     group="digital",
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
+    digests=MappingProxyType({"published": "f73071e19a089af7"}),
 )

@@ -13,6 +13,7 @@ Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `saturate` of hendrycks
 """
 
 from functools import cache
+from types import MappingProxyType
 
 import numpy as np
 
@@ -92,4 +93,5 @@ CORRUPTION = Corruption(
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
     counted=False,
+    digests=MappingProxyType({"published": "a8bfbfe5a24c6da6"}),
 )

@@ -13,6 +13,7 @@ Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `shot_noise` of hendryc
 
 from functools import cache
 from math import exp
+from types import MappingProxyType
 
 import numpy as np
 
@@ -113,4 +114,5 @@ CORRUPTION = Corruption(
     group="noise",
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
+    digests=MappingProxyType({"published": "cd78429a6ce4e1a0"}),
 )

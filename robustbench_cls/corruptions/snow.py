@@ -19,6 +19,7 @@ maps corners to corners, as `scipy.ndimage.zoom` of order 1.
 
 from functools import lru_cache
 from math import ceil
+from types import MappingProxyType
 
 import numpy as np
 
@@ -175,4 +176,5 @@ CORRUPTION = Corruption(
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
     as_package=apply_package,
+    digests=MappingProxyType({"published": "34723a4c1b090a02", "imagecorruptions": "53a7c465b726ab66"}),
 )

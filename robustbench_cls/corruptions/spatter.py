@@ -13,6 +13,8 @@ Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `spatter` of hendrycks/
 give the integers that OpenCV's do; edges and distances have files of their own.
 """
 
+from types import MappingProxyType
+
 import numpy as np
 
 from robustbench_cls.core.arrays import Float32Array, Float64Array, Int32Array, UInt8Image
@@ -253,4 +255,5 @@ CORRUPTION = Corruption(
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
     counted=False,
+    digests=MappingProxyType({"published": "87bcceaeb7424699"}),
 )

@@ -8,6 +8,8 @@ Randomness: stream 0, a normal for each value in the order HW3.
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `speckle_noise` of hendrycks/robustness.
 """
 
+from types import MappingProxyType
+
 import numpy as np
 
 from robustbench_cls.core.arrays import Float32Array, UInt8Image
@@ -46,4 +48,5 @@ CORRUPTION = Corruption(
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
     counted=False,
+    digests=MappingProxyType({"published": "931093998cdf8f76"}),
 )

@@ -12,6 +12,7 @@ Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `zoom_blur` of hendryck
 
 from functools import cache, lru_cache
 from math import ceil
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -172,4 +173,5 @@ CORRUPTION = Corruption(
     group="blur",
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
+    digests=MappingProxyType({"published": "8887da00eec2630e"}),
 )
