@@ -27,13 +27,11 @@ from robustbench_cls.core.predictions import COLUMNS, Predictions, columns_of
 from robustbench_cls.core.records import as_record, from_record
 from robustbench_cls.core.run import Circumstances, RunIdentity
 from robustbench_cls.core.suite import Condition, Suite
+from robustbench_cls.results.faults import faults
 from robustbench_cls.results.format_2 import upgraded
 
 FORMAT = 3
 MANIFEST = "run.json"
-
-ROUNDING = 1e-4
-"""How far a stored number may pass its bounds."""
 
 _IDENTITY_KEY = b"robustbench_cls.identity"
 
@@ -172,7 +170,7 @@ class StoredRun:
         for condition, table in zip(conditions, tables, strict=True):
             same = all(table[name].equals(tables[0][name]) for name in alike)
             other = "" if same else f"other images than {self.path(conditions[0])}"
-            wrong = other or next(_faults(table, kinds, len(self.class_names) or None), "")
+            wrong = other or next(faults(table, kinds, len(self.class_names) or None), "")
             if wrong:
                 raise UserError(f"{self.path(condition)} holds {wrong}. Delete it and start the evaluation again.")
         ids = tuple(tables[0]["image_id"].to_pylist()) if tables else ()
@@ -191,31 +189,6 @@ def _readable(path: Path) -> Iterator[None]:
     except (OSError, ValueError, pa.ArrowException) as error:
         reason = str(error).partition("\n")[0][:200]
         raise UserError(f"{path} can't be read ({reason}). Delete it and start the evaluation again.") from error
-
-
-def _faults(table: pa.Table, kinds: Mapping[str, str], classes: int | None) -> Iterator[str]:
-    """Faults that no evaluation stores, the first one first; `classes` is how many there are, where that is known."""
-    for name, kind in kinds.items():
-        if table[name].null_count or table[name].type != pa.type_for_alias(kind):
-            yield f"no {kind} values, or not everywhere, in the column {name}"
-    for name, most in (("confidence", 1.0), ("nll", np.inf), ("brier", 2.0)):
-        if name not in kinds:
-            continue
-        values_N = table[name].to_numpy()
-        if not np.isfinite(values_N).all():
-            yield f"NaN or infinite values of {name}"
-        if ((values_N < -ROUNDING) | (values_N > most + ROUNDING)).any():
-            yield f"values of {name} outside 0 to {most}"
-    if not table.num_rows:
-        yield "no images"
-    for name in ("label", "prediction"):
-        if name not in kinds:
-            continue
-        indices_N = table[name].to_numpy()
-        if indices_N.min() < 0:
-            yield f"a {name} below 0, which is no class"
-        if classes is not None and indices_N.max() >= classes:
-            yield f"a {name} of {indices_N.max()}, and there are {classes} classes, from 0 on"
 
 
 def as_table(
