@@ -55,7 +55,7 @@ def from_record(kind: type[T], values: Any, where: str) -> T:
     try:
         return msgspec.convert(values, kind)
     except msgspec.ValidationError as error:
-        raise UserError(f"{where} can't be read as {kind.__name__}: {error}.") from error
+        raise UserError(f"{where} can't be read: {error}.") from error
 
 
 def _plain(value: Any) -> Any:
