@@ -16,7 +16,7 @@ from robustbench_cls.core import discovery
 from robustbench_cls.core.discovery import take_in
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.origin import Origin
-from robustbench_cls.core.suite import Measure
+from robustbench_cls.core.suite import Condition, Measure
 from robustbench_cls.data.label_spaces import imagenet_1k, imagenet_subset
 from robustbench_cls.models.classifier import Classifier
 from robustbench_cls.results.store import StoredRun, find_runs
@@ -221,3 +221,46 @@ def test_a_headline_of_the_users_own_metric(
 def test_an_own_corruption_may_not_take_the_name_of_a_known_one(measured: Callable[..., StoredRun]) -> None:
     with pytest.raises(UserError, match=r"mine\.py and .*fog\.py both define the corruption 'fog'"):
         measured(CORRUPTIONS.replace('"darker"', '"fog"'))
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (
+            ("image_HW3 * 0", "image_HW3[:9]"),
+            r"'blank' must give uint8 of shape \(32, 32, 3\).* uint8 of shape \(9, 32, 3\)",
+        ),
+        (("image_HW3 * 0", "image_HW3 / 255"), r"'blank' must give uint8 .* it gave float64 of shape \(32, 32, 3\)"),
+        (("image_HW3 * 0", "None"), r"'blank' must give uint8 .* it gave NoneType"),
+        (
+            ('version=1, title="Light', 'version="1", title="Light'),
+            r"Suite 'my-corruptions' can't be read: Expected `int`",
+        ),
+    ],
+)
+def test_own_corruptions_and_suites_that_are_none(
+    change: tuple[str, str], why: str, measured: Callable[..., StoredRun]
+) -> None:
+    assert change[0] in CORRUPTIONS
+    with pytest.raises(UserError, match=why):
+        measured(CORRUPTIONS.replace(*change))
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (("[:, 0]", "[:3, 0]"), r"'share_of_cats' must give 2001 numbers, .* it gave values of shape \(3,\)"),
+        (("[:, 0]", "[:, 0] * np.nan"), "'share_of_cats' must give 2001 numbers, .* it gave NaN"),
+        (("scope=CONDITION", "scope='condition'"), "'share_of_cats': scope must be one of robustbench_cls.core.scopes"),
+        (('unit="fraction"', 'unit="cats"'), "'share_of_cats': unit must be one of fraction, .* got 'cats'"),
+    ],
+)
+def test_own_metrics_that_are_none(change: tuple[str, str], why: str, measured: Callable[..., StoredRun]) -> None:
+    assert change[0] in OWN_METRIC
+    with pytest.raises(UserError, match=why):
+        page_of(measured(OWN_METRIC.replace(*change)))
+
+
+def test_lists_are_as_good_as_tuples(measured: Callable[..., StoredRun]) -> None:
+    run = measured(OWN_METRIC.replace('(Condition("stylized"),)', '[Condition("stylized")]'))
+    assert run.conditions == (Condition("stylized"),)

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from robustbench_cls.core.arrays import Float64Array
+from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.sample import Sample
 from robustbench_cls.core.scopes import Scope
 
@@ -50,6 +51,21 @@ class Metric:
     by_corruption: str = ""
     beside: tuple[str, ...] = ()
     baseline: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a scope or a unit that there is not.
+
+        Raises:
+            UserError: it names the metric.
+        """
+        if not isinstance(self.scope, Scope):
+            raise UserError(
+                f"Metric '{self.name}': scope must be one of robustbench_cls.core.scopes, got {self.scope!r}."
+            )
+        if self.unit not in get_args(Unit):
+            raise UserError(
+                f"Metric '{self.name}': unit must be one of {', '.join(get_args(Unit))}, got {self.unit!r}."
+            )
 
     @property
     def theme(self) -> str:

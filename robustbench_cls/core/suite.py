@@ -162,7 +162,9 @@ class Suite:
     labels: Literal["classes", "none"] = "classes"
 
     def __post_init__(self) -> None:
-        """Fill in the usual measures where none are given."""
+        """Fill in the usual measures where none are given; lists are as good as tuples."""
+        for name in ("conditions", "measures"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         if not self.measures:
             object.__setattr__(self, "measures", self._usual())
 

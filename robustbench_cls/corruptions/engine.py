@@ -13,6 +13,7 @@ import numpy.typing as npt
 from robustbench_cls.core.arrays import UInt8Image
 from robustbench_cls.core.corruption import EXTRA, IMAGENET_C, VARIANTS, Corruption, Variant
 from robustbench_cls.core.discovery import discover, own_files, pick
+from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.keys import Key
 from robustbench_cls.core.suite import Condition
 from robustbench_cls.corruptions.checks import require_condition, require_images
@@ -96,7 +97,14 @@ def corrupt_image(
         image_HW3 = np.array(image_HW3, order="C")
     key = Key.of("corruption", int(seed), image_id, corruption.name, int(severity))
     apply = corruption.as_package if variant == "imagecorruptions" else None
-    return (apply or corruption.apply)(image_HW3, int(severity), key)
+    corrupted_HW3 = (apply or corruption.apply)(image_HW3, int(severity), key)
+    shape, dtype = getattr(corrupted_HW3, "shape", None), getattr(corrupted_HW3, "dtype", None)
+    if shape != image_HW3.shape or dtype != np.uint8:
+        raise UserError(
+            f"Corruption '{corruption.name}' must give uint8 of shape {image_HW3.shape}, the image's own; it gave "
+            f"{dtype or type(corrupted_HW3).__name__}{f' of shape {shape}' if shape else ''}."
+        )
+    return corrupted_HW3
 
 
 def all_corruptions() -> Mapping[str, Corruption]:

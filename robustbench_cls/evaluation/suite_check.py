@@ -6,6 +6,7 @@ from dataclasses import replace
 from robustbench_cls.core.corruption import SEVERITIES
 from robustbench_cls.core.discovery import did_you_mean, pick, require_name
 from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.records import as_record, from_record
 from robustbench_cls.core.suite import WHOLE, Measure, Suite
 from robustbench_cls.corruptions.engine import all_corruptions, in_groups
 from robustbench_cls.metrics.scoring import all_metrics
@@ -17,6 +18,7 @@ def check_suite(suite: Suite) -> None:
     Raises:
         UserError: it names the suite and what is wrong with it.
     """
+    from_record(Suite, as_record(suite), f"Suite '{suite.name}'")  # has the types that it says
     require_name(suite.name, "suite")
     stems = Counter(condition.stem for condition in suite.conditions)
     if not stems:

@@ -3,9 +3,11 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from robustbench_cls.core.arrays import Float64Array
 from robustbench_cls.core.discovery import discover
-from robustbench_cls.core.errors import NotApplicable, NotAsked
+from robustbench_cls.core.errors import NotApplicable, NotAsked, UserError
 from robustbench_cls.core.metric import Metric, Score
 from robustbench_cls.core.predictions import Predictions
 from robustbench_cls.core.run import names_sha256
@@ -105,7 +107,10 @@ def measure(
     """Every metric that applies, of those in `only` if any, on every draw.
 
     Returns:
-        What was measured; and in words what is missing, and why measures of the suite have no value.
+        The numbers; and in words what is missing, and why measures of the suite have no value.
+
+    Raises:
+        UserError: a metric gives NaN, or not one number for each draw.
     """
     found: list[Measured] = []
     asked = {(measure.metric, measure.where) for measure in measures}
@@ -123,7 +128,7 @@ def measure(
             if metric.only_asked and (name, where) not in asked:
                 continue
             try:
-                found.append(Measured(metric, where, severity, part, metric.compute(part)))
+                found.append(Measured(metric, where, severity, part, _values(metric, part)))
             except NotAsked:
                 continue
             except NotApplicable as reason:
@@ -135,6 +140,17 @@ def shown(measures: Sequence[Measure], scores: Sequence[Score]) -> list[Score]:
     """The scores that a suite is about, its headline first; those that have no value are left out."""
     known = {(score.metric, score.condition): score for score in scores if not score.severity}
     return [known[key] for m in measures if (key := (m.metric, m.where)) in known]
+
+
+def _values(metric: Metric, sample: Sample) -> Float64Array:
+    values_R: Float64Array = np.asarray(metric.compute(sample), np.float64)
+    draws = sample.counts_NR.shape[1]
+    if values_R.shape != (draws,) or np.isnan(values_R).any():
+        wrong = "NaN" if values_R.shape == (draws,) else f"values of shape {values_R.shape}"
+        raise UserError(
+            f"Metric '{metric.name}' must give {draws} numbers, one for each draw of images; it gave {wrong}."
+        )
+    return values_R
 
 
 def _partial(missing: Sequence[Condition]) -> Iterator[str]:

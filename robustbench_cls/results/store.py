@@ -244,7 +244,7 @@ def read_run(folder: Path) -> StoredRun:
         content = dict(json.loads(manifest.read_text(encoding="utf-8")))
         written = content.pop("format")
         if written not in (2, FORMAT):
-            raise UserError(f"{manifest} has format {written!r}, this version reads 2 and {FORMAT}. Update the package.")
+            raise UserError(f"{manifest} has format {written!r}, this version 2 and {FORMAT}. Update the package.")
         about = from_record(_Manifest, content if written == FORMAT else upgraded(content), str(manifest))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(
