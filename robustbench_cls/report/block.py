@@ -33,6 +33,11 @@ class Block:
     rows: dict[str, list[Cell]]
     counts: tuple[int, ...]
 
+    @property
+    def best(self) -> bool:
+        """Some cell is in bold."""
+        return any(cell.best for own in self.rows.values() for cell in own)
+
 
 def block(column: Column, measures: Sequence[Measure], data: ReportData) -> Block:
     """The cells of one suite: these measures, as far as any model has them."""

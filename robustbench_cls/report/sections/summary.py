@@ -38,7 +38,7 @@ def render(data: ReportData) -> str:
         metrics=list(shown.values()),
         partial=[note for b in blocks for note in partial_notes(b.column)],
         overlap=any(OVERLAP in cell.marks for cell in cells),
-        best=any(cell.best for cell in cells),
+        best=any(b.best for b in blocks),
         intervals=any(cell.interval for cell in cells),
         split=[b.column for b in blocks if b.column.apart],
     )
