@@ -3,6 +3,8 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.metric import shown_scale
 from robustbench_cls.core.predictions import Predictions
@@ -183,8 +185,8 @@ def _require_same_images(a: StoredRun, b: StoredRun, first: Predictions, second:
     if first.reference and second.reference:
         pairs.append((first.reference, second.reference))
     for mine, theirs in pairs:
-        unlike = mine.labelled and (mine.columns["label"] != theirs.columns["label"]).any()
-        if mine.image_ids != theirs.image_ids or unlike:
+        one, other = (predictions.columns.get("label", np.empty(0)) for predictions in (mine, theirs))
+        if mine.image_ids != theirs.image_ids or not np.array_equal(one, other):
             raise UserError(
                 f"{a.folder} and {b.folder} are about other images, or classes stand in another order. "
                 "Measure both models on the same data."
