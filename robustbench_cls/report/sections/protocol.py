@@ -66,12 +66,12 @@ def _origin(origin: Origin) -> dict[str, object]:
         "compressed from": origin.base,
         "training versions": origin.versions,
     }
-    return {title: value for title, value in known.items() if value not in ("", None, ()) and value != {}}
+    return _recorded(known)
 
 
 def _circumstances(run: StoredRun) -> dict[str, object]:
     about = run.circumstances
-    return {
+    known = {
         "folder of the images": about.data,
         "suite title": run.suite.title,
         "suite source": run.suite.source,
@@ -79,6 +79,12 @@ def _circumstances(run: StoredRun) -> dict[str, object]:
         "device": about.device,
         "versions": about.versions,
     }
+    return _recorded(known)
+
+
+def _recorded(known: Mapping[str, object]) -> dict[str, object]:
+    """Without what is not known."""
+    return {title: value for title, value in known.items() if value not in ("", None, ()) and value != {}}
 
 
 def flat(given: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
