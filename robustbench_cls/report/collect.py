@@ -146,7 +146,7 @@ def _in_order(runs: Sequence[StoredRun]) -> tuple[StoredRun, ...]:
 
 
 def _unlike(entries: Sequence[LabelledRun]) -> list[str]:
-    """What sets runs apart that carry the same model and suite name."""
+    """In words, the differences between runs that carry the same model and suite name."""
     first: dict[tuple[str, str], LabelledRun] = {}
     notes = []
     for entry in entries:

@@ -49,7 +49,7 @@ class Difference:
 
     @property
     def scale(self) -> float:
-        """What turns the values into what is printed."""
+        """The factor that readers see the values with."""
         return shown_scale(self.unit)
 
     @property
@@ -148,7 +148,7 @@ def _require_comparable(a: StoredRun, b: StoredRun) -> None:
 
 
 def _unlike(a: StoredRun, b: StoredRun) -> list[str]:
-    """What the reader should know of two runs that compare."""
+    """In words, differences that the reader should know of, though the two runs compare."""
     if a.identity == b.identity:
         return ["both are the same run of the same model"]
     return [

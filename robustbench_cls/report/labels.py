@@ -143,7 +143,7 @@ def facts(identity: RunIdentity) -> dict[str, Hashable]:
 
 
 def word(field: str) -> str:
-    """What a field is called in text."""
+    """The name of a field in text."""
     return WORDS.get(field, field.replace("_", " "))
 
 
@@ -192,7 +192,7 @@ def columns(entries: Sequence[LabelledRun]) -> tuple[Column, ...]:
 
 
 def comparable(run: StoredRun) -> dict[str, Hashable]:
-    """What two runs must share to stand in one column."""
+    """The facts that two runs must share to stand in one column."""
     own = ROW_FIELDS + OWN_FIELDS + (() if run.reference else OWN_FIELDS_CLEAN)
     return {name: value for name, value in facts(run.identity).items() if name not in own}
 

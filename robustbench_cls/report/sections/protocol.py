@@ -53,7 +53,7 @@ def told(entry: LabelledRun, table: ScoreTable) -> dict[str, Told]:
 
 
 def _origin(origin: Origin) -> dict[str, object]:
-    """What is known of the model's making, by title."""
+    """The known facts of the model's making, by title."""
     known = {
         "architecture": origin.architecture,
         "weights, as given": origin.weights,
@@ -83,7 +83,7 @@ def _circumstances(run: StoredRun) -> dict[str, object]:
 
 
 def _recorded(known: Mapping[str, object]) -> dict[str, object]:
-    """Without what is not known."""
+    """The facts without those that are not known."""
     return {title: value for title, value in known.items() if value not in ("", None, ()) and value != {}}
 
 
@@ -140,7 +140,7 @@ def _rest(runs: Runs, titles: Sequence[str]) -> Table:
 
 
 def render(data: ReportData) -> str:
-    """What all runs share, then what suites and models have of their own; empty where there are no runs."""
+    """Facts that all runs share, then those of suites and of models; empty where there are no runs."""
     runs = [(entry, told(entry, data.table)) for entry in data.entries]
     return fill("protocol.html", tables=tables(runs)) if runs else ""
 
