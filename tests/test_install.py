@@ -40,9 +40,13 @@ def test_install_run_install_editable_uninstall(tmp_path: Path) -> None:
 
     venv.create(place)
     installed = Path(python("-c", "import sysconfig; print(sysconfig.get_path('purelib'))"))
-    # The dependencies, pip and setuptools of the environment that runs the tests. Python looks into it after the new
-    # environment's own packages, and does not follow its editable install of this package.
-    (installed / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    # Everything that is installed where the tests run, dependencies, pip and setuptools, but for this package itself.
+    dependencies = tmp_path / "dependencies"
+    dependencies.mkdir()
+    for entry in Path(sysconfig.get_path("purelib")).iterdir():
+        if "robustbench_cls" not in entry.name:
+            (dependencies / entry.name).symlink_to(entry)
+    (installed / "dependencies.pth").write_text(str(dependencies))
 
     install = ("-m", "pip", "install", "--no-deps", "--no-build-isolation")
     python(*install, str(checkout))

@@ -62,17 +62,18 @@ def test_an_old_run_says_what_it_is_about(runs: Path) -> None:
 def test_the_numbers_are_what_they_were(runs: Path, tmp_path: Path) -> None:
     write_report(runs, tmp_path / "page.html")
 
-    def values(path: Path) -> dict[tuple[str, ...], float]:
+    def values(path: Path) -> dict[tuple[str, ...], tuple[float, str, str]]:
         with path.open() as file:
             rows = csv.DictReader(file)
-            return {(r["suite"], r["condition"], r["severity"], r["metric"]): float(r["value"]) for r in rows}
+            keys = ("suite", "condition", "severity", "metric")
+            return {tuple(r[key] for key in keys): (float(r["value"]), r["unit"], r["n"]) for r in rows}
 
     before, now = values(OLD / "scores.csv"), values(tmp_path / "page.csv")
     gone = {key[3] for key in before.keys() - now.keys()}
     assert gone == {"aurc"}  # one number under two names: 1 - aurra
     assert {key: now[key] for key in before.keys() & now.keys()} == {k: v for k, v in before.items() if k[3] != "aurc"}
     for key in (key for key in before if key[3] == "aurc"):
-        assert before[key] == pytest.approx(1 - now[(*key[:3], "aurra")], abs=1e-12)
+        assert before[key][0] == pytest.approx(1 - now[(*key[:3], "aurra")][0], abs=1e-12)
 
 
 def test_an_evaluation_goes_on_in_an_old_runs_folder(runs: Path, tmp_path: Path) -> None:

@@ -33,6 +33,21 @@ class Block:
     rows: dict[str, list[Cell]]
     counts: tuple[int, ...]
 
+    @property
+    def cells(self) -> list[Cell]:
+        """Every cell."""
+        return [cell for own in self.rows.values() for cell in own]
+
+    @property
+    def best(self) -> bool:
+        """Some cell is in bold."""
+        return any(cell.best for cell in self.cells)
+
+    @property
+    def marks(self) -> str:
+        """The daggers of all cells."""
+        return "".join(cell.marks for cell in self.cells)
+
 
 def block(column: Column, measures: Sequence[Measure], data: ReportData) -> Block:
     """The cells of one suite: these measures, as far as any model has them."""

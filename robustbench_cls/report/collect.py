@@ -148,7 +148,7 @@ def _in_order(runs: Sequence[StoredRun]) -> tuple[StoredRun, ...]:
 
 
 def _unlike(entries: Sequence[LabelledRun]) -> list[str]:
-    """Differences between runs that carry the same model and suite name, in words."""
+    """In words, the differences between runs that carry the same model and suite name."""
     first: dict[tuple[str, str], LabelledRun] = {}
     notes = []
     for entry in entries:

@@ -3,6 +3,8 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.metric import shown_scale
 from robustbench_cls.core.predictions import Predictions
@@ -47,7 +49,7 @@ class Difference:
 
     @property
     def scale(self) -> float:
-        """The factor between the values and the numbers that are printed."""
+        """The factor that readers see the values with."""
         return shown_scale(self.unit)
 
     @property
@@ -146,7 +148,7 @@ def _require_comparable(a: StoredRun, b: StoredRun) -> None:
 
 
 def _unlike(a: StoredRun, b: StoredRun) -> list[str]:
-    """Notes on two runs that compare and yet differ."""
+    """In words, differences that the reader should know of, though the two runs compare."""
     if a.identity == b.identity:
         return ["both are the same run of the same model"]
     return [
@@ -183,8 +185,8 @@ def _require_same_images(a: StoredRun, b: StoredRun, first: Predictions, second:
     if first.reference and second.reference:
         pairs.append((first.reference, second.reference))
     for mine, theirs in pairs:
-        same = mine.image_ids == theirs.image_ids
-        if not same or (mine.labelled and (mine.columns["label"] != theirs.columns["label"]).any()):
+        one, other = (predictions.columns.get("label", np.empty(0)) for predictions in (mine, theirs))
+        if mine.image_ids != theirs.image_ids or not np.array_equal(one, other):
             raise UserError(
                 f"{a.folder} and {b.folder} are about other images, or classes stand in another order. "
                 "Measure both models on the same data."

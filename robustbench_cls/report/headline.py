@@ -45,25 +45,25 @@ def _closest(measure: Measure, ranked: Ranked, data: ReportData) -> Ranked:
 
 def _result(column: Column, measure: Measure, shown: Ranked, data: ReportData) -> list[str]:
     metric, place = all_metrics()[measure.metric], column.place(measure)
-    on = f"On {column.label}{f' ({place})' if place else ''}"
+    where = f"{column.label} ({place})" if place else column.label
     if len(shown) < 2:
-        return [f"{on}, the {metric.in_words} of {shown[0][0].model} is {_figure(shown[0][1])}."]
+        return [f"On {where}, the {metric.in_words} of {shown[0][0].model} is {_figure(shown[0][1])}."]
     (best, score), (other, own) = shown
     gap = data.paired.gap(measure, best, other)
     both = f"{best.model} has {_figure(score)}, {other.model} {_figure(own)}"
     if gap is None:
-        return [f"{on}, no model is named best by {metric.in_words}.", f"{both}, on unlike images."]
+        return [f"By {metric.in_words} on {where}, no model is named best.", f"{both}, on unlike images."]
     places = values.decimals(metric.unit)
     low, high = (values.number(end, signed=True, decimals=places) for end in (gap.low, gap.high))
     interval = f"{low} to {high}{values.unit_of_difference(metric.unit)}"
-    extreme = "highest" if metric.higher_is_better else "lowest"
     if not gap.beyond_noise:
         return [
-            f"{on}, no model has the {extreme} {metric.in_words} beyond noise.",
+            f"By {metric.in_words} on {where}, no model is ahead beyond noise.",
             f"{both}; the 95 % interval of the difference, {interval}, contains 0.",
         ]
+    extreme = "highest" if metric.higher_is_better else "lowest"
     return [
-        f"{on}, {best.model} has the {extreme} {metric.in_words}: {_figure(score)}.",
+        f"On {where}, {best.model} has the {extreme} {metric.in_words}: {_figure(score)}.",
         f"Next is {other.model}: {_figure(own)}; the 95 % interval of the difference is {interval}.",
     ]
 

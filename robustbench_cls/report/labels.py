@@ -143,7 +143,7 @@ def facts(identity: RunIdentity) -> dict[str, Hashable]:
 
 
 def word(field: str) -> str:
-    """A field's name in text."""
+    """The name of a field in text."""
     return WORDS.get(field, field.replace("_", " "))
 
 

@@ -1,4 +1,4 @@
-"""Sections of the page: what each gets, asks for and gives."""
+"""Sections of the page: the data that each gets, and the HTML that it gives."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ class ReportData:
     looks: Mapping[str, Mapping[tuple[str, str], Any]] = field(default_factory=dict)
 
     def look(self, section: str, entry: LabelledRun) -> Any:
-        """The section's findings in the per-image results of a run; None where it found none."""
+        """The result of the section's `look` at a run; None where there was nothing to see."""
         return self.looks.get(section, {}).get(entry.key)
 
 

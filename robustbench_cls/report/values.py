@@ -78,7 +78,7 @@ def interval(score: Score) -> str:
 
 
 def unit_of_difference(unit: str) -> str:
-    """The unit that is printed behind a difference of two such numbers; empty for plain numbers."""
+    """The unit behind a difference of two such numbers; empty for plain numbers."""
     return {"nats": " nats", "number": "", "percent": " points"}.get(unit, " percentage points")
 
 

@@ -8,24 +8,33 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from identities import IDENTITY
-from scipy.stats import binomtest
 
 from robustbench_cls.cli.main import robust
-from robustbench_cls.core.discovery import discover
 from robustbench_cls.core.errors import UserError
-from robustbench_cls.core.suite import Condition, Measure, Suite
+from robustbench_cls.core.run import Circumstances
+from robustbench_cls.core.suite import Measure, Suite
+from robustbench_cls.metrics.interval import of_difference
 from robustbench_cls.metrics.significance import mcnemar
-from robustbench_cls.report.comparison import Difference, compare_runs, in_words
+from robustbench_cls.report.comparison import Comparison, Difference, compare_runs, in_words
 from robustbench_cls.results.store import StoredRun, as_table, find_runs, open_run
+from robustbench_cls.suites.imagenet_c import SUITE as IMAGENET_C
 
-CONDITIONS = tuple(Condition(name, severity) for name in ("fog", "snow") for severity in (1, 2))
-MEASURES = (Measure("mce"), Measure("mean_corruption_error_unnormalised"), Measure("top1_accuracy", "clean"))
+STEMS = ("fog-1", "fog-2", "snow-1", "snow-2")
+
+SUITE = replace(IMAGENET_C, conditions=tuple(c for c in IMAGENET_C.conditions if c.stem in STEMS))
+"""ImageNet-C with two corruptions at two severities; it has no mCE, so the next measure leads."""
 
 
-def stored(folder: Path, right_by_stem: dict[str, list[int]], **changes: object) -> StoredRun:
-    identity = replace(IDENTITY, model=folder.name, **changes)
-    suite = replace(discover("robustbench_cls.suites", Suite)[identity.suite], conditions=CONDITIONS, measures=MEASURES)
-    run = StoredRun(folder / identity.suite, identity, suite, imagenet=False)
+def stored(
+    folder: Path,
+    right_by_stem: dict[str, list[int]],
+    suite: Suite = SUITE,
+    dataset: str = "",
+    **changes: object,
+) -> StoredRun:
+    identity = replace(IDENTITY, model=folder.name, suite=suite.name, **changes)
+    told = Circumstances(dataset=dataset)
+    run = StoredRun(folder / identity.suite, identity, suite, imagenet=False, circumstances=told)
     open_run(run)
     for condition in run.all_conditions:
         if condition.stem in right_by_stem:
@@ -61,20 +70,27 @@ def two(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "a", tmp_path / "b"
 
 
-def errors(differences: list[Difference]) -> dict[tuple[str, int], Difference]:
+def compared(a: Path, b: Path) -> tuple[Comparison, list[str]]:
+    """Of two folders with one suite in common."""
+    (comparison,), notes = compare_runs(find_runs(a), find_runs(b))
+    return comparison, notes
+
+
+def errors(comparison: Comparison) -> dict[tuple[str, int], Difference]:
     names = ("error", "corruption_error_unnormalised", "mean_corruption_error_unnormalised")
-    return {(d.condition, d.severity): d for d in differences if d.metric in names}
+    return {(d.condition, d.severity): d for d in comparison.differences if d.metric in names}
 
 
 def test_differences_by_hand(two: tuple[Path, Path]) -> None:
-    ([comparison], notes) = compare_runs(find_runs(two[0]), find_runs(two[1]))
-    by_place = errors(comparison.differences)
+    comparison, notes = compared(*two)
+    by_place = errors(comparison)
     assert not notes
-    assert [(d.metric, d.condition) for d in comparison.shown] == [
-        ("mean_corruption_error_unnormalised", "all"),
-        ("top1_accuracy", "clean"),
+    assert comparison.suite == "imagenet-c"
+    assert [d.metric for d in comparison.shown][:2] == ["mean_corruption_error_unnormalised", "worst_condition_error"]
+    assert [(d.metric, d.condition) for d in comparison.by_corruption] == [
+        ("corruption_error_unnormalised", "snow"),
+        ("corruption_error_unnormalised", "fog"),
     ]
-    assert [d.condition for d in comparison.by_corruption] == ["fog", "snow"]
     assert len(by_place) == 1 + 2 * 3 + 1
     clean, fog, fog_1, everything = (by_place[p] for p in (("clean", 0), ("fog", 0), ("fog", 1), ("all", 0)))
     assert (clean.value_a, clean.value_b, clean.difference, clean.only_a, clean.only_b) == (0, 0.25, 0.25, 1, 0)
@@ -87,27 +103,30 @@ def test_differences_by_hand(two: tuple[Path, Path]) -> None:
 
 
 def test_a_run_does_not_differ_from_itself(two: tuple[Path, Path]) -> None:
-    ([comparison], notes) = compare_runs(find_runs(two[0]), find_runs(two[0]))
+    comparison, notes = compared(two[0], two[0])
     assert notes == ["imagenet-c: both are the same run of the same model"]
-    assert {(d.difference, d.low, d.high, d.p, d.only_a, d.only_b) for d in comparison.differences} == {
-        (0.0, 0, 0, 1.0, 0, 0)
-    }
+    told = {(d.difference, d.low, d.high, d.p, d.only_a, d.only_b) for d in comparison.differences}
+    assert told == {(0.0, 0, 0, 1.0, 0, 0)}
 
 
 def test_models_that_never_differ_leave_room_for_a_few_images(tmp_path: Path) -> None:
     right = {"clean": [1, 0, 1, 1], "fog-1": [1, 1, 0, 0]}
     for name in ("c", "d"):
         stored(tmp_path / name, right)
-    ([comparison], _) = compare_runs(find_runs(tmp_path / "c"), find_runs(tmp_path / "d"))
-    fog = errors(comparison.differences)["fog", 1]
-    share = binomtest(0, 4).proportion_ci(method="exact").high
-    assert (fog.difference, fog.verdict) == (0, "within noise")
-    assert (fog.low, fog.high) == pytest.approx((-share, share))
-    for d in comparison.differences:
-        assert d.low < d.difference < d.high, d
-    told = json.loads(CliRunner().invoke(robust, ["compare", *(str(tmp_path / n) for n in "cd"), "--json"]).stdout)
-    (nll,) = (row for row in told if (row["metric"], row["condition"], row["severity"]) == ("nll", "fog", 1))
-    assert (nll["low"], nll["high"]) == (None, None)  # nothing bounds the likelihoods of other images
+    comparison, _ = compared(tmp_path / "c", tmp_path / "d")
+    fog = errors(comparison)["fog", 1]
+    half = 1 - 0.025 ** (1 / 4)  # Clopper and Pearson's bound of none in four
+    assert fog.difference == 0 and (fog.low, fog.high) == pytest.approx((-half, half)) and fog.verdict == "within noise"
+    assert {d.unit for d in comparison.differences} >= {"fraction", "nats", "number", "difference"}
+    assert all(d.low < 0 < d.high and d.verdict == "within noise" for d in comparison.differences)
+    by_metric = {(d.metric, d.condition, d.severity): d for d in comparison.differences}
+    assert by_metric["brier", "fog", 1].high == pytest.approx(2 * half)
+    unbounded = {d.metric for d in comparison.differences if np.isinf(d.low) or np.isinf(d.high)}
+    assert unbounded == {"nll"}
+    rows = json.loads(
+        CliRunner().invoke(robust, ["compare", str(tmp_path / "c"), str(tmp_path / "d"), "--json"]).stdout
+    )
+    assert {(row["low"], row["high"]) for row in rows if row["metric"] == "nll"} == {(None, None)}
 
 
 def test_what_is_beyond_noise_and_what_is_not_in_words(tmp_path: Path) -> None:
@@ -118,8 +137,8 @@ def test_what_is_beyond_noise_and_what_is_not_in_words(tmp_path: Path) -> None:
     stored(tmp_path / "a", {stem: list(right) for stem, right in first.items()})
     second = {**first, "fog-1": hard, "fog-2": hard, "snow-1": noise, "snow-2": easy}
     stored(tmp_path / "b", {stem: list(right) for stem, right in second.items()})
-    ([comparison], _) = compare_runs(find_runs(tmp_path / "a"), find_runs(tmp_path / "b"))
-    by_place = errors(comparison.differences)
+    comparison, _ = compared(tmp_path / "a", tmp_path / "b")
+    by_place = errors(comparison)
     assert by_place["fog", 0].verdict == "A better" and by_place["fog", 0].low > 0.1
     assert by_place["snow", 0].verdict == "within noise"
     assert by_place["fog", 1].p == mcnemar(by_place["fog", 1].only_a, by_place["fog", 1].only_b) < 1e-6
@@ -144,7 +163,7 @@ def test_runs_measured_in_two_ways_are_refused(tmp_path: Path, two: tuple[Path, 
 
 def test_the_same_model_in_another_number_type_compares(tmp_path: Path, two: tuple[Path, Path]) -> None:
     stored(tmp_path / "c", {"fog-1": [1, 1, 1, 1]}, precision="bfloat16", backend="openvino")
-    ([comparison], notes) = compare_runs(find_runs(two[0]), find_runs(tmp_path / "c"))
+    comparison, notes = compared(two[0], tmp_path / "c")
     assert [(d.condition, d.difference) for d in comparison.differences if d.metric == "error"] == [("fog", -0.5)]
     assert notes == [
         "imagenet-c: precision float32 and bfloat16",
@@ -157,7 +176,7 @@ def test_other_images_and_other_suites(tmp_path: Path, two: tuple[Path, Path]) -
     stored(tmp_path / "c", {"fog-1": [1, 1]})
     with pytest.raises(UserError, match="are about other images"):
         compare_runs(find_runs(two[0]), find_runs(tmp_path / "c"))
-    stored(tmp_path / "d", {}, suite="imagenet-a")
+    stored(tmp_path / "d", {}, suite=replace(SUITE, name="imagenet-a"))
     with pytest.raises(UserError, match="no suite in common: imagenet-c; imagenet-a"):
         compare_runs(find_runs(two[0]), find_runs(tmp_path / "d"))
 
@@ -171,7 +190,7 @@ def test_on_the_command_line(two: tuple[Path, Path], tmp_path: Path) -> None:
     shown = CliRunner().invoke(robust, ["compare", *map(str, two), "--csv", str(tmp_path / "d.csv")]).output
     line = re.search(r"^fog +62\.50 +62\.50 +\+0\.00 +-\S+ \.\. \+\S+ +2 +2  % +within noise$", shown, re.M)
     assert line, shown
-    assert "so this is within noise" in shown
+    assert "The interval contains 0, so this is within noise." in shown
     table = pd.read_csv(tmp_path / "d.csv")
     told = json.loads(CliRunner().invoke(robust, ["compare", *map(str, two), "--json"]).stdout)
     assert len(table) == len(told) > 50
@@ -182,27 +201,48 @@ def test_on_the_command_line(two: tuple[Path, Path], tmp_path: Path) -> None:
 
 def test_a_partial_run_gives_no_sentence_about_the_whole(two: tuple[Path, Path], tmp_path: Path) -> None:
     (tmp_path / "b/imagenet-c/snow-2.parquet").unlink()
-    ([comparison], notes) = compare_runs(find_runs(two[0]), find_runs(two[1]))
+    comparison, notes = compared(*two)
     assert "imagenet-c: 4 of 5 conditions are in both" in notes
     assert not [d for d in comparison.differences if d.condition in ("all", "snow") and not d.severity]
     assert in_words(comparison).startswith("On imagenet-c (clean images), B's top-1 accuracy is 25.00 ")
     (tmp_path / "b/imagenet-c/clean.parquet").unlink()
-    ([comparison], _) = compare_runs(find_runs(two[0]), find_runs(two[1]))
-    assert in_words(comparison) == "On imagenet-c, too few conditions are in both runs to say anything of the whole."
+    comparison, _ = compared(*two)
+    assert "too few conditions are in both" in in_words(comparison)
     for path in (tmp_path / "b/imagenet-c").glob("*.parquet"):
         path.unlink()
     with pytest.raises(UserError, match="no measured condition in common"):
         compare_runs(find_runs(two[0]), find_runs(two[1]))
 
 
-def test_the_sentence_about_one_condition_follows_the_exact_test(tmp_path: Path) -> None:
+def test_the_sentence_and_the_table_judge_alike(tmp_path: Path) -> None:
     right = np.ones(40, bool)
     worse = right.copy()
     worse[:5] = False
     for name, clean in (("c", worse), ("d", right)):
         stored(tmp_path / name, {"clean": list(clean)})
-    ([comparison], _) = compare_runs(find_runs(tmp_path / "c"), find_runs(tmp_path / "d"))
+    comparison, _ = compared(tmp_path / "c", tmp_path / "d")
     rows = {d.metric: d for d in comparison.differences}
     assert rows["error"].p == rows["top1_accuracy"].p == mcnemar(0, 5) == 0.0625
-    assert not rows["error"].undecided
+    lead = comparison.shown[0]
+    assert (lead.metric, lead.undecided, lead.verdict) == ("top1_accuracy", False, "within noise")
     assert "The interval does not contain 0, but p is 0.062, so this is within noise." in in_words(comparison)
+
+
+def test_the_interval_of_a_difference_holds_the_difference() -> None:
+    differences_R = np.append(-0.01, np.linspace(-0.06, -0.04, 100))  # resamples so biased that twice it passes 0
+    low, high = of_difference(differences_R, 100, lambda: (0.0, 1.0))
+    assert low == -0.01 and high > 0
+
+
+def test_measures_of_the_suite_lead_and_unknown_ones_are_named(tmp_path: Path) -> None:
+    own = replace(SUITE, measures=(Measure("of_my_own"), Measure("group_error", "weather")))
+    for name, right in (("c", [1, 0, 1, 1]), ("d", [1, 0, 0, 1])):
+        stored(tmp_path / name, dict.fromkeys(("clean", *STEMS), right), own, dataset="shapes")
+    comparison, notes = compared(tmp_path / "c", tmp_path / "d")
+    assert comparison.suite == "imagenet-c on shapes"
+    assert [(d.metric, d.condition) for d in comparison.shown] == [("group_error", "weather")]
+    assert in_words(comparison).startswith(
+        "On imagenet-c on shapes (weather images), B's mean error of a group is 25.00 "
+    )
+    (note,) = notes
+    assert note.startswith("imagenet-c on shapes: the suite is about 'of_my_own'") and "--code" in note

@@ -224,7 +224,7 @@ def test_sentence_does_not_name_a_winner_on_a_tie(build):
     run = build("a", "imagenet")
     build("a", "imagenet", weights_sha256="f" * 64)
     page = render_page(collect([run.folder.parent]))
-    assert "<h1>On imagenet, no model has the highest top-1 accuracy beyond noise.</h1>" in page
+    assert "<h1>By top-1 accuracy on imagenet, no model is ahead beyond noise.</h1>" in page
     assert re.search(r"the 95 % interval of the difference, \S+ to \S+ percentage points, contains 0\.", page)
 
 
@@ -253,7 +253,7 @@ def test_a_winner_is_named_and_bold_only_beyond_noise(build, counts, winner):
         ends = re.search(r"interval of the difference is \+(\S+) to \+(\S+) percentage points\.$", beside)
         assert 0 < float(ends[1]) < 100 * (counts[-1] - counts[-2]) / 40 < float(ends[2])
     else:
-        assert title == "On imagenet, no model has the highest top-1 accuracy beyond noise."
+        assert title == "By top-1 accuracy on imagenet, no model is ahead beyond noise."
         close = f"{best} has .*, {'abc'[len(counts) - 2]} .*; the 95 % interval of the difference, .*, contains 0\\.$"
         assert re.match(close, beside), beside
 
@@ -263,7 +263,7 @@ def test_models_on_unlike_images_are_not_ranked(build):
     renamed = build("b", "imagenet", alter=lambda frame: frame.assign(correct=True, image_id="other-" + frame.image_id))
     data = collect([root])
     title, beside = sentences(data)
-    assert title == "On imagenet, no model is named best by top-1 accuracy."
+    assert title == "By top-1 accuracy on imagenet, no model is named best."
     assert beside.startswith(f"{renamed.identity.model} has ") and beside.endswith(", on unlike images.")
     assert "<strong>" not in summary.render(data)
 

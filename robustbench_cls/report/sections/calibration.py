@@ -51,11 +51,11 @@ def shown(column: Column) -> list[Measure]:
     return [measure for measure, metric in metrics.items() if metric.theme in THEMES and metric.needs_labels]
 
 
-def look(entry: LabelledRun, sample: Sample) -> dict[str, Sequence[Point]]:
+def look(entry: LabelledRun, sample: Sample) -> dict[str, Sequence[Point]] | None:
     """By panel, accuracy against confidence of one run; of a suite that corrupts, clean images beside it."""
     whole = sample.predictions
     if not whole.labelled:
-        return {}
+        return None
     corrupts = any(condition.graded for condition in whole.conditions)
     found: dict[str, Sequence[Point]] = {}
     for predictions in [whole, *([whole.reference] if whole.reference and corrupts else [])]:
@@ -69,7 +69,7 @@ def diagrams(column: Column, data: ReportData) -> dict[str, Lines]:
     """By panel, the lines of all models."""
     panels: dict[str, dict[str, Sequence[Point]]] = {}
     for entry in column.runs:
-        for title, points in data.look(SECTION.name, entry).items():
+        for title, points in (data.look(SECTION.name, entry) or {}).items():
             panels.setdefault(f"{column.label}: {title}", {})[entry.model] = points
     return dict(panels)
 
@@ -129,8 +129,10 @@ def render(data: ReportData) -> str:
             picture = Markup(figure.svg(draw(panels, rows)))
         named = [row for row in rows if any(row in lines for lines in panels.values())]
         legend = [(Markup(swatch(rows.index(row))), row) for row in named]
-    filled = {"blocks": blocks, "rows": rows, "picture": picture, "legend": legend, "fewest": FEWEST}
-    return fill("calibration.html", **filled) if blocks or panels else ""
+    if not blocks and not panels:
+        return ""
+    best = any(own.best for own in blocks)
+    return fill("calibration.html", blocks=blocks, rows=rows, best=best, picture=picture, legend=legend, fewest=FEWEST)
 
 
 SECTION = Section(name="calibration", title="Calibration", order=47, render=render, look=look)

@@ -34,11 +34,11 @@ class PairRow:
     share: str
 
 
-def look(entry: LabelledRun, sample: Sample) -> tuple[list[ClassRow], list[PairRow]]:
+def look(entry: LabelledRun, sample: Sample) -> tuple[list[ClassRow], list[PairRow]] | None:
     """The least accurate classes and the most confused pairs of one run, over all its conditions."""
     run, predictions = entry.run, sample.predictions
     if not predictions.conditions or not predictions.labelled:
-        return [], []
+        return None
     lowest = per_class_accuracy(predictions).sort_values("accuracy", kind="stable").head(SHOWN)
     percent = shown_scale("fraction")
     rows = [
@@ -72,7 +72,7 @@ def render(data: ReportData) -> str:
         (column, entry.model, *lists)
         for column in data.columns
         for entry in column.runs
-        if (lists := data.look(SECTION.name, entry))[0]
+        if (lists := data.look(SECTION.name, entry))
     ]
     return fill("classes.html", found=found) if found else ""
 

@@ -1,4 +1,4 @@
-"""Errors by corruption, and their means over the suite."""
+"""Numbers by corruption, and their means over the suite."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,11 +55,18 @@ class Table:
         return any(cell.best for cell in self.cells)
 
 
+def shown(column: Column) -> list[Measure]:
+    """The measures of a suite that are about one corruption each."""
+    names = {condition.name for condition in column.corrupted}
+    return [measure for measure in column.measures if measure.where in names]
+
+
 def build(column: Column, data: ReportData) -> Table:
-    """The table of a suite: the metrics of one corruption that its measures are means of, and these means."""
+    """The table of a suite: metrics of one corruption that it is about or about the means of, and these means."""
     known = all_metrics()
     means = [m for m in column.measures if known[m.metric].by_corruption and m.where == WHOLE]
-    named = [known[name] for name in dict.fromkeys(known[m.metric].by_corruption for m in means)]
+    names_of_metrics = [*(known[m.metric].by_corruption for m in means), *(m.metric for m in shown(column))]
+    named = [known[name] for name in dict.fromkeys(names_of_metrics)]
     present = {key[4] for key in data.table if key[1] == column.label}
     metrics = [metric for metric in named if metric.name in present]
     held_out = [name for name in column.counted if name not in column.contained]
@@ -95,4 +102,4 @@ def render(data: ReportData) -> str:
     return fill("corruptions.html", tables=tables) if tables else ""
 
 
-SECTION = Section(name="corruptions", title="Error by corruption", order=20, render=render)
+SECTION = Section(name="corruptions", title="Corruptions", order=20, render=render)

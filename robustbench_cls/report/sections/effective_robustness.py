@@ -1,4 +1,4 @@
-"""Accuracy under a shift against clean accuracy, and what each model has beyond the line through all of them."""
+"""Accuracy under a shift against clean accuracy, and how far each model lies from the line through all of them."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Which numbers are missing, and why."""
+"""The numbers that are missing, and why."""
 
 from robustbench_cls.report.section import ReportData, Section
 from robustbench_cls.report.template import fill

@@ -53,7 +53,7 @@ def told(entry: LabelledRun, table: ScoreTable) -> dict[str, Told]:
 
 
 def _origin(origin: Origin) -> dict[str, object]:
-    """Facts about the model's making, by title."""
+    """The known facts of the model's making, by title."""
     known = {
         "architecture": origin.architecture,
         "weights, as given": origin.weights,
@@ -66,12 +66,12 @@ def _origin(origin: Origin) -> dict[str, object]:
         "compressed from": origin.base,
         "training versions": origin.versions,
     }
-    return {title: value for title, value in known.items() if value not in ("", None, ()) and value != {}}
+    return _recorded(known)
 
 
 def _circumstances(run: StoredRun) -> dict[str, object]:
     about = run.circumstances
-    return {
+    known = {
         "folder of the images": about.data,
         "suite title": run.suite.title,
         "suite source": run.suite.source,
@@ -79,6 +79,12 @@ def _circumstances(run: StoredRun) -> dict[str, object]:
         "device": about.device,
         "versions": about.versions,
     }
+    return _recorded(known)
+
+
+def _recorded(known: Mapping[str, object]) -> dict[str, object]:
+    """The facts without those that are not known."""
+    return {title: value for title, value in known.items() if value not in ("", None, ()) and value != {}}
 
 
 def flat(given: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -134,7 +140,7 @@ def _rest(runs: Runs, titles: Sequence[str]) -> Table:
 
 
 def render(data: ReportData) -> str:
-    """Facts that all runs share, then those of suites and models; empty where there are no runs."""
+    """Facts that all runs share, then those of suites and of models; empty where there are no runs."""
     runs = [(entry, told(entry, data.table)) for entry in data.entries]
     return fill("protocol.html", tables=tables(runs)) if runs else ""
 

@@ -4,14 +4,13 @@ from robustbench_cls.core.suite import Measure
 from robustbench_cls.report.block import block
 from robustbench_cls.report.labels import Column
 from robustbench_cls.report.section import ReportData, Section
-from robustbench_cls.report.sections import calibration
+from robustbench_cls.report.sections import calibration, corruptions
 from robustbench_cls.report.template import fill
-from robustbench_cls.report.values import OVERLAP
 
 
 def measures(column: Column) -> list[Measure]:
-    """The headline of a suite, and of its other measures those that the section on calibration leaves."""
-    elsewhere = calibration.shown(column)
+    """The headline of a suite, and of its other measures those that no other table shows."""
+    elsewhere = [*calibration.shown(column), *corruptions.shown(column)]
     return [*column.measures[:1], *(measure for measure in column.measures[1:] if measure not in elsewhere)]
 
 
@@ -30,15 +29,14 @@ def render(data: ReportData) -> str:
     if not blocks:
         return ""
     shown = {heading.metric.name: heading.metric for b in blocks for heading in b.headings}
-    cells = [cell for b in blocks for row in b.rows.values() for cell in row]
+    cells = [cell for b in blocks for cell in b.cells]
     return fill(
         "summary.html",
         rows=data.models,
         blocks=blocks,
         metrics=list(shown.values()),
         partial=[note for b in blocks for note in partial_notes(b.column)],
-        overlap=any(OVERLAP in cell.marks for cell in cells),
-        best=any(cell.best for cell in cells),
+        best=any(b.best for b in blocks),
         intervals=any(cell.interval for cell in cells),
         split=[b.column for b in blocks if b.column.apart],
     )
