@@ -16,7 +16,7 @@ def test_demo_ends_in_one_page_and_does_nothing_twice(tmp_path: Path, monkeypatc
     page = demo.run_demo(tmp_path / "demo")
     assert page.stat().st_size < 2_000_000
     scores = pd.read_csv(page.with_suffix(".csv"))
-    assert set(scores["suite"]) == set(demo.SUITES)
+    assert set(scores["suite"]) == {f"{suite} on shapes" for suite in demo.SUITES}
     assert scores["model"].nunique() == 2
     assert "mce" not in set(scores["metric"])
     files = {p: p.stat().st_mtime_ns for p in (tmp_path / "demo" / "runs").rglob("*") if p.is_file()}
