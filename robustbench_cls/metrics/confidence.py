@@ -7,7 +7,10 @@ from robustbench_cls.core.scopes import CONDITION
 
 
 def mean_confidence(sample: Sample) -> Float64Array:
-    """Mean over images of the likeliest answer's probability. It needs no labels."""
+    """Mean over images of the likeliest answer's probability. It needs no labels.
+
+    Lower is called better: it is meant for images of no class that the model knows, where confidence is misplaced.
+    """
     return sample.mean("confidence")[:, 0]
 
 
