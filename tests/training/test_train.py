@@ -34,7 +34,9 @@ def same(first: Path, second: Path) -> bool:
 @pytest.mark.parametrize("recipe", discover("robustbench_cls.recipes", Recipe))
 @pytest.mark.parametrize("model", ["test_resnet", "test_efficientnet", "test_vit"])
 def test_every_recipe_trains_every_family(recipe: str, model: str, toy: Path, tmp_path: Path) -> None:
-    best = train(model, recipe, options(toy, tmp_path, overrides={**SHORT, "epochs": "1"}))
+    best = train(
+        model, recipe, options(toy, tmp_path, overrides={**SHORT, "epochs": "1", "batch_size": "36"})
+    )  # a step
     about, _, _ = read_checkpoint(best)
     assert about.recipe == recipe
     assert about.settings["epochs"] == 1
