@@ -1,5 +1,6 @@
 """Real images and folders shared by the tests."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,10 @@ import pytest
 from PIL import Image
 
 from robustbench_cls.core import discovery
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+"""PyTorch's threads, here and in processes started from here. The networks of the tests are so small that several
+threads mostly wait for each other: on two busy cores they take three times as long."""
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

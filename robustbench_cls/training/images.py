@@ -15,7 +15,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 from torchvision.transforms import RandomHorizontalFlip, RandomResizedCrop
 
-from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.errors import UserError, first_line
 from robustbench_cls.core.keys import Key
 from robustbench_cls.core.recipe import Recipe, Regimen, Setting
 from robustbench_cls.data.crops import interpolation_mode
@@ -95,7 +95,7 @@ def training_loader(
     try:
         augment = recipe.augment(size=size, **settings)
     except (AssertionError, ValueError, TypeError, KeyError) as error:
-        raise UserError(f"Recipe '{recipe.name}' can't augment with {dict(settings)}: {error}.") from error
+        raise UserError(f"Recipe '{recipe.name}' can't augment with {dict(settings)}: {first_line(error)}.") from error
     images = TrainingImages(source, crop, RandomHorizontalFlip(), augment, seed)
     order = EpochOrder(len(source), seed)
     loader = DataLoader(
@@ -129,4 +129,4 @@ def make_mix(
     try:
         return recipe.mix(num_classes=num_classes, **settings)
     except (AssertionError, ValueError, TypeError) as error:
-        raise UserError(f"Recipe '{recipe.name}' can't mix with {dict(settings)}: {error}.") from error
+        raise UserError(f"Recipe '{recipe.name}' can't mix with {dict(settings)}: {first_line(error)}.") from error
