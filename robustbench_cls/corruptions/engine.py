@@ -123,7 +123,9 @@ def in_groups(conditions: Sequence[Condition]) -> tuple[Condition, ...]:
     """The conditions, those of a corruption that say no group in the corruption's own, and counted as it says."""
     known = all_corruptions()
     return tuple(
-        replace(condition, group=known[condition.name].group, counted=known[condition.name].counted)
+        replace(
+            condition, group=known[condition.name].group, counted=condition.counted and known[condition.name].counted
+        )
         if condition.graded and not condition.group and condition.name in known
         else condition
         for condition in conditions

@@ -166,6 +166,7 @@ def _of_suite(a: StoredRun, b: StoredRun, both_have: Collection[Condition]) -> C
     _require_same_images(a, b, first.predictions, second.predictions)
     others = {one.key: one for one in measure(second, measures)[0]}
     pairs = [(one, others[one.key]) for one in measure(first, measures)[0] if one.key in others]
+    pairs = [(one, other) for one, other in pairs if one.conditions == other.conditions]  # not of an edited suite
     suite, itself = suite_on_data(a), a.identity == b.identity
     found = [_difference(suite, one, other, itself=itself) for one, other in pairs]
     corrected: dict[int, float] = {}

@@ -52,7 +52,10 @@ def _result(column: Column, measure: Measure, shown: Ranked, data: ReportData) -
     gap = data.paired.gap(measure, best, other)
     both = f"{best.model} has {_figure(score)}, {other.model} {_figure(own)}"
     if gap is None:
-        return [f"By {metric.in_words} on {where}, no model is named best.", f"{both}, on unlike images."]
+        return [
+            f"By {metric.in_words} on {where}, no model is named best.",
+            f"{both}, but not on the same images and conditions.",
+        ]
     places = values.decimals(metric.unit)
     low, high = (values.number(end, signed=True, decimals=places) for end in (gap.low, gap.high))
     interval = f"{low} to {high}{values.unit_of_difference(metric.unit)}"

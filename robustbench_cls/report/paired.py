@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from robustbench_cls.core.arrays import Float64Array
 from robustbench_cls.core.metric import shown_scale
-from robustbench_cls.core.suite import Measure
+from robustbench_cls.core.suite import Condition, Measure
 from robustbench_cls.metrics.interval import Ends, of_difference
 from robustbench_cls.metrics.scoring import Measured, all_metrics
 from robustbench_cls.report.labels import LabelledRun
@@ -33,6 +33,7 @@ class _Drawn(NamedTuple):
     unit: str
     images: int
     ids: str
+    conditions: tuple[Condition, ...]
     ends: Ends
 
 
@@ -47,16 +48,18 @@ class Paired:
         asked = {measure.metric for measure in entry.run.suite.measures}
         asked |= {metric.by_corruption for name, metric in all_metrics().items() if name in asked}
         self._found[entry.key] = {
-            (m.metric.name, m.condition): _Drawn(m.values_R, m.metric.unit, m.images, m.image_ids_sha256, m.ends())
+            (m.metric.name, m.condition): _Drawn(
+                m.values_R, m.metric.unit, m.images, m.image_ids_sha256, m.conditions, m.ends()
+            )
             for m in found
             if m.metric.name in asked and not m.severity
         }
 
     def gap(self, measure: Measure, entry: LabelledRun, other: LabelledRun) -> Gap | None:
-        """`entry`'s number less `other`'s; None where they were not measured on the same images."""
+        """`entry`'s number less `other`'s; None where they were not measured on the same images and conditions."""
         place = measure.metric, measure.where
         one, two = (self._found.get(run.key, {}).get(place) for run in (entry, other))
-        if one is None or two is None or one.ids != two.ids:
+        if one is None or two is None or one.ids != two.ids or one.conditions != two.conditions:
             return None
         differences_R = one.values_R - two.values_R
         low, high = of_difference(differences_R, one.images, lambda: one.ends)

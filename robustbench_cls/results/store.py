@@ -215,6 +215,8 @@ def open_run(run: StoredRun) -> StoredRun:
         differences = stored.identity.differences(run.identity)
         if stored.all_conditions != run.all_conditions:
             differences.append(f"conditions: {len(stored.all_conditions)} other ones")
+        if stored.suite.labels != run.suite.labels:
+            differences.append(f"labels: {stored.suite.labels} != {run.suite.labels}")
         if differences:
             raise UserError(
                 f"{run.folder} holds another run ({'; '.join(differences)}). Choose another --out, or delete it."

@@ -272,3 +272,8 @@ def test_a_suite_that_says_no_measures_gets_those_of_its_conditions() -> None:
 def test_metrics_name_metrics_that_exist(metric: Metric) -> None:
     assert {name for name in (metric.by_corruption, *metric.beside) if name} <= set(METRICS)
     assert (metric.unit == "percent") == bool(metric.baseline)
+
+
+def test_a_condition_that_is_not_counted_stays_so_without_a_group() -> None:
+    fog, saturate = in_groups([Condition("fog", 1, counted=False), Condition("saturate", 1)])
+    assert (fog.group, fog.counted, saturate.counted) == ("weather", False, False)

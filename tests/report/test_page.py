@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from stored_runs import suite_named
 
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.metric import Score
@@ -19,11 +20,12 @@ from robustbench_cls.core.suite import Condition, Measure
 from robustbench_cls.metrics.scoring import score
 from robustbench_cls.report import values
 from robustbench_cls.report.block import block
+from robustbench_cls.report.comparison import compare_runs
 from robustbench_cls.report.headline import sentences
 from robustbench_cls.report.page import collect, render_page, write_report
 from robustbench_cls.report.section import ReportData
 from robustbench_cls.report.sections import summary
-from robustbench_cls.results.store import StoredRun
+from robustbench_cls.results.store import StoredRun, find_runs
 
 HOSTILE = "<script>alert(1)</script>\"'&$\\frac{"
 SIZE_LIMIT = 2_000_000
@@ -264,7 +266,7 @@ def test_models_on_unlike_images_are_not_ranked(build):
     data = collect([root])
     title, beside = sentences(data)
     assert title == "By top-1 accuracy on imagenet, no model is named best."
-    assert beside.startswith(f"{renamed.identity.model} has ") and beside.endswith(", on unlike images.")
+    assert beside.startswith(f"{renamed.identity.model} has ") and beside.endswith(", but not on the same images and conditions.")
     assert "<strong>" not in summary.render(data)
 
 
@@ -369,3 +371,15 @@ def test_a_report_on_a_run_that_goes_on_shows_one_moment(build):
 def test_accuracy_on_cue_conflict_is_not_the_headline(build):
     root = build("a", "cue-conflict").folder.parent
     assert sentences(collect([root]))[0].startswith("On cue-conflict, the shape bias of a is ")
+
+
+def test_means_over_unlike_conditions_of_an_edited_suite_have_no_winner(build):
+    few = suite_named("few")
+    fewer = replace(few, conditions=tuple(replace(c, counted=c.name == "fog") for c in few.conditions))
+    one, other = build("a", few, imagenet=False), build("bbbbb", fewer, imagenet=False)
+    data = collect([one.folder, other.folder])
+    first, second = data.entries
+    assert data.paired.gap(Measure("mean_corruption_error_unnormalised"), first, second) is None
+    assert data.paired.gap(Measure("top1_accuracy", "clean"), first, second) is not None
+    (comparison,), _ = compare_runs(find_runs(one.folder), find_runs(other.folder))
+    assert "mean_corruption_error_unnormalised" not in {d.metric for d in comparison.differences}

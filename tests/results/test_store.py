@@ -196,3 +196,9 @@ def test_a_run_follows_what_its_suite_says_of_the_same_conditions(tmp_path: Path
     again = read_run(tmp_path)
     assert again.suite.measures == grouped.measures and again.conditions[0].group == "mist"
     assert again.circumstances == run.circumstances  # as it was measured
+
+
+def test_other_labels_are_another_run(tmp_path: Path) -> None:
+    run = open_run(stored(tmp_path))
+    with pytest.raises(UserError, match="labels: classes != none"):
+        open_run(replace(run, suite=replace(SUITE, labels="none", measures=())))
