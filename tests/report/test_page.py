@@ -266,7 +266,9 @@ def test_models_on_unlike_images_are_not_ranked(build):
     data = collect([root])
     title, beside = sentences(data)
     assert title == "By top-1 accuracy on imagenet, no model is named best."
-    assert beside.startswith(f"{renamed.identity.model} has ") and beside.endswith(", but not on the same images and conditions.")
+    assert beside.startswith(f"{renamed.identity.model} has ") and beside.endswith(
+        ", but not on the same images and conditions."
+    )
     assert "<strong>" not in summary.render(data)
 
 
