@@ -197,9 +197,17 @@ def test_images_without_labels(measured: Callable[..., StoredRun], toy: Path, tm
 def test_corrupted_images_without_labels(measured: Callable[..., StoredRun]) -> None:
     code = CORRUPTIONS.replace('reference=Condition("clean")', 'reference=None, labels="none"')
     text, rows = page_of(measured(code))
-    assert {row["metric"] for row in rows} == {"mean_confidence", "flip_consistency"}
+    assert {row["metric"] for row in rows} == {"mean_confidence", "mean_confidence_corrupted", "flip_consistency"}
+    assert "the mean confidence over corruptions of" in text
     for word in OF_LABELS:
         assert not re.search(rf"\b{word}\b", text, re.IGNORECASE), word
+
+
+def test_one_severity_without_labels_has_a_number_too(measured: Callable[..., StoredRun]) -> None:
+    code = CORRUPTIONS.replace('reference=Condition("clean")', 'reference=None, labels="none"')
+    run = measured(re.sub(r"conditions=\(.*\),\n", 'conditions=(Condition("darker", 3),),\n', code))
+    assert run.suite.measures == (Measure("mean_confidence_corrupted"),)
+    assert "the mean confidence over corruptions of" in page_of(run)[0]
 
 
 def test_a_headline_of_the_users_own_metric(
@@ -236,6 +244,14 @@ def test_an_own_corruption_may_not_take_the_name_of_a_known_one(measured: Callab
             ('version=1, title="Light', 'version="1", title="Light'),
             r"Suite 'my-corruptions' can't be read: Expected `int`",
         ),
+        (
+            ("conditions=(", 'conditions=(Condition("fog", 1, "air"), Condition("fog", 2, "sea"), '),
+            "'my-corruptions': fog-1 and fog-2 differ in `group` or `counted`. Give all severities of fog the same",
+        ),
+        (
+            ("conditions=(", 'conditions=(Condition("fog", 1), Condition("fog", 2, counted=False), '),
+            "'my-corruptions': fog-1 and fog-2 differ in `group` or `counted`",
+        ),
     ],
 )
 def test_own_corruptions_and_suites_that_are_none(
@@ -251,6 +267,8 @@ def test_own_corruptions_and_suites_that_are_none(
     [
         (("[:, 0]", "[:3, 0]"), r"'share_of_cats' must give 2001 numbers, .* it gave values of shape \(3,\)"),
         (("[:, 0]", "[:, 0] * np.nan"), "'share_of_cats' must give 2001 numbers, .* it gave NaN"),
+        (("[:, 0]", "[:, 0] - 2"), "'share_of_cats' has the unit 'fraction', so its numbers must be 0 to 1; one is -2"),
+        (("[:, 0]", "[:, 0] + 2"), "'share_of_cats' has the unit 'fraction', so its numbers must be 0 to 1; one is "),
         (("scope=CONDITION", "scope='condition'"), "'share_of_cats': scope must be one of robustbench_cls.core.scopes"),
         (('unit="fraction"', 'unit="cats"'), "'share_of_cats': unit must be one of fraction, .* got 'cats'"),
     ],

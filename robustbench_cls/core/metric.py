@@ -24,8 +24,8 @@ class Metric:
     Attributes:
         title: its name in tables.
         scope: where it has a value, one of `core.scopes`; `compute` gets just the conditions of one such place.
-        unit: `fraction` (0..1, shown as percent), a `difference` of two fractions, `percent` (of a baseline; may pass
-            100), `nats`, or a plain `number`.
+        unit: `fraction` (0..1, shown as percent), a `difference` of two fractions (-1..1), `percent` (of a baseline;
+            may pass 100), `nats` (0 or more), or a plain `number` without bounds.
         compute: the number on each of a sample's R draws of images, R; raises NotApplicable where it has no meaning.
         phrase: its name in running text; the title where empty.
         needs_labels: it has no meaning where no answer is right or wrong.

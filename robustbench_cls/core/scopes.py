@@ -68,7 +68,7 @@ def _severity(sample: Sample) -> Iterator[Place]:
 
 
 def _group(sample: Sample) -> Iterator[Place]:
-    graded = [c for c in sample.conditions if c.graded] if not sample.predictions.missing else []
+    graded = [c for c in sample.conditions if c.graded] if not _unfinished(sample) else []
     for group in dict.fromkeys(condition.group for condition in graded if condition.group):
         yield Place(group, 0, sample.only([c for c in graded if c.group == group]))
 
@@ -89,8 +89,13 @@ def _held_out(sample: Sample) -> Iterator[Place]:
 
 
 def _counted(sample: Sample) -> list[Condition]:
-    """The corruptions that enter means; none while a condition is missing."""
-    return [c for c in sample.conditions if c.graded and c.counted] if not sample.predictions.missing else []
+    """The corruptions that enter means; none while one is missing."""
+    return [c for c in sample.conditions if c.graded and c.counted] if not _unfinished(sample) else []
+
+
+def _unfinished(sample: Sample) -> bool:
+    """A corruption is missing. Clean images may be: no mean is over them."""
+    return any(condition.graded for condition in sample.predictions.missing)
 
 
 def _plain(suite: Suite) -> list[str]:

@@ -143,7 +143,8 @@ class Suite:
             conditions from the `val` split; None for the suite of clean images itself.
         variant: whose corruptions are generated; the published folders are read for `published` only.
         measures: the numbers that the suite is about, the headline first. Where one has no meaning for a model or its
-            data, the next one leads. None given: the usual ones.
+            data, the next one leads. None given: the usual ones for its conditions. `replace` keeps those of the
+            suite copied; with `measures=()` the copy gets the usual ones for its own conditions.
         labels: `classes`; or `none` where the images' folders are not classes, so that no answer is right or wrong.
     """
 
@@ -171,13 +172,18 @@ class Suite:
     def _usual(self) -> tuple[Measure, ...]:
         clean = self.reference.name if self.reference else ""
         if self.labels == "none":
-            flips = dict.fromkeys(c.name for c in self.conditions if c.graded)
-            plain = [Measure("mean_confidence", c.name) for c in self.conditions if not c.graded]
-            return (*plain, *(Measure("flip_consistency", name) for name in flips))
+            return self._usual_without_labels()
         wide = measures_of_corruptions(clean) if self.corrupts else ()
         plain = [measure for c in self.conditions if not c.graded for measure in measures_of_condition(c.name)]
         beside = (Measure("top1_accuracy", clean),) if clean and not self.corrupts else ()
         return (*wide, *plain, *beside)
+
+    def _usual_without_labels(self) -> tuple[Measure, ...]:
+        plain = [Measure("mean_confidence", c.name) for c in self.conditions if not c.graded]
+        counted = any(c.graded and c.counted for c in self.conditions)
+        names = [c.name for c in self.conditions if c.graded]
+        flips = [Measure("flip_consistency", name) for name in dict.fromkeys(names) if names.count(name) > 1]
+        return (*plain, *([Measure("mean_confidence_corrupted")] if counted else []), *flips)
 
     @property
     def corrupts(self) -> bool:

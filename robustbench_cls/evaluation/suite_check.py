@@ -7,7 +7,7 @@ from robustbench_cls.core.corruption import SEVERITIES
 from robustbench_cls.core.discovery import did_you_mean, pick, require_name
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.records import as_record, from_record
-from robustbench_cls.core.suite import WHOLE, Measure, Suite
+from robustbench_cls.core.suite import WHOLE, Condition, Measure, Suite
 from robustbench_cls.corruptions.engine import all_corruptions, in_groups
 from robustbench_cls.metrics.scoring import all_metrics
 
@@ -35,9 +35,22 @@ def check_suite(suite: Suite) -> None:
     twice = [stem for stem, count in stems.items() if count > 1]
     if twice:
         raise UserError(f"Suite '{suite.name}' has the condition '{twice[0]}' twice; its reference counts as one.")
+    _check_corruptions(suite)
     _check_places(suite)
     for measure in suite.measures:
         _check_measure(suite, measure)
+
+
+def _check_corruptions(suite: Suite) -> None:
+    """A corruption is in one group with all its severities, and they count or don't: tables have one row for it."""
+    alike: dict[str, Condition] = {}
+    for condition in in_groups(suite.conditions):
+        first = alike.setdefault(condition.name, condition)
+        if condition.graded and (condition.group, condition.counted) != (first.group, first.counted):
+            raise UserError(
+                f"Suite '{suite.name}': {first.stem} and {condition.stem} differ in `group` or `counted`. Give all "
+                f"severities of {condition.name} the same."
+            )
 
 
 def _check_places(suite: Suite) -> None:

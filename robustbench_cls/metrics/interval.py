@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 LEVEL = 0.95
 
-BOUNDS: dict[str, tuple[float, float]] = {"fraction": (0.0, 1.0), "nats": (0.0, inf), "number": (0.0, inf)}
-"""By unit, between which values a number lies whatever the images; others know no bounds."""
+BOUNDS: dict[str, tuple[float, float]] = {"fraction": (0.0, 1.0), "difference": (-1.0, 1.0), "nats": (0.0, inf)}
+"""By unit, the least and the most that a number can be whatever the images; others know no bounds."""
 
 Z = 1.959963984540054
 """Standard deviations on either side that hold 95 % of a normal distribution."""
@@ -65,10 +65,8 @@ def without_spread(value: float, images: int, ends: Ends) -> tuple[float, float]
 
 def ends_of(metric: "Metric", sample: "Sample") -> Ends:
     """The least and the most that a metric can be on these images: known by its unit, or had all answers been alike."""
-    if metric.unit == "fraction":
-        return 0.0, 1.0
-    if metric.unit == "difference":
-        return -1.0, 1.0
+    if metric.unit in ("fraction", "difference"):
+        return BOUNDS[metric.unit]
     found = []
     for right in (True, False):
         for clean in (True, False):

@@ -1,6 +1,7 @@
 """From stored predictions to the tidy list of scores, each with its interval."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from math import inf
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,10 @@ from robustbench_cls.core.predictions import Predictions
 from robustbench_cls.core.run import names_sha256
 from robustbench_cls.core.sample import Sample
 from robustbench_cls.core.suite import Condition, Measure
-from robustbench_cls.metrics.interval import Ends, ends_of, interval
+from robustbench_cls.metrics.interval import BOUNDS, Ends, ends_of, interval
+
+ROUNDING = 1e-6
+"""A number in single precision may pass its bounds by so much."""
 
 NAMED = 8
 """Missing conditions that a note names before it counts the rest."""
@@ -110,7 +114,7 @@ def measure(
         The numbers; and in words what is missing, and why measures of the suite have no value.
 
     Raises:
-        UserError: a metric gives NaN, or not one number for each draw.
+        UserError: a metric gives NaN, not one number for each draw, or one outside the bounds of its unit.
     """
     found: list[Measured] = []
     asked = {(measure.metric, measure.where) for measure in measures}
@@ -149,6 +153,13 @@ def _values(metric: Metric, sample: Sample) -> Float64Array:
         wrong = "NaN" if values_R.shape == (draws,) else f"values of shape {values_R.shape}"
         raise UserError(
             f"Metric '{metric.name}' must give {draws} numbers, one for each draw of images; it gave {wrong}."
+        )
+    least, most = BOUNDS.get(metric.unit, (-inf, inf))
+    if values_R.min() < least - ROUNDING or values_R.max() > most + ROUNDING:
+        outside = float(values_R[np.argmax(np.maximum(least - values_R, values_R - most))])
+        raise UserError(
+            f"Metric '{metric.name}' has the unit '{metric.unit}', so its numbers must be {least:g} to {most:g}; one "
+            f"is {outside:g}. Declare the unit 'number', which has no bounds, or mend what it computes."
         )
     return values_R
 

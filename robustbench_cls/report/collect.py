@@ -12,7 +12,7 @@ from robustbench_cls.core.errors import NotApplicable, UserError
 from robustbench_cls.core.metric import Score
 from robustbench_cls.core.predictions import Predictions
 from robustbench_cls.core.sample import Sample
-from robustbench_cls.core.suite import WHOLE
+from robustbench_cls.core.suite import WHOLE, Measure
 from robustbench_cls.metrics.effective_robustness import NAME, effective_robustness
 from robustbench_cls.metrics.interval import interval
 from robustbench_cls.metrics.scoring import as_scores, measure
@@ -45,7 +45,10 @@ def collect(paths: Sequence[Path], baseline: Path | None = None) -> ReportData:
     looks: dict[str, dict[tuple[str, str], Any]] = {name: {} for name in looking}
     scores: list[Score] = []
     notes: list[str] = []
-    paired = Paired()
+    asked: dict[str, dict[Measure, None]] = {}
+    for entry in entries:
+        asked.setdefault(entry.suite, {}).update(dict.fromkeys(entry.run.suite.measures))
+    paired = Paired(asked)
     shifts: dict[str, dict[str, tuple[Float64Array, Float64Array]]] = {}
     for entry in entries:
         other = against.get(entry.run.identity.digest())
@@ -55,7 +58,7 @@ def collect(paths: Sequence[Path], baseline: Path | None = None) -> ReportData:
         sample = Sample.of(
             read(entry.run), baseline=read(other) if other else None, overlaps=frozenset().union(*beside)
         )
-        found, reasons = measure(sample, entry.run.suite.measures)
+        found, reasons = measure(sample, tuple(asked[entry.suite]))
         scores += as_scores(entry.model, entry.suite, found)
         paired.keep(entry, found)
         notes += [f"{entry.suite}, {entry.model}: {reason}" for reason in reasons]

@@ -7,7 +7,7 @@ labels of their own, never one cell: whatever field `RunIdentity` gains sets col
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from robustbench_cls.core.run import RunIdentity
+from robustbench_cls.core.run import RunIdentity, names_sha256
 from robustbench_cls.core.scopes import HELD_OUT
 from robustbench_cls.core.suite import WHOLE, Condition, Measure, Suite
 from robustbench_cls.metrics.scoring import all_metrics
@@ -16,14 +16,12 @@ from robustbench_cls.results.store import StoredRun
 ROW_FIELDS = ("model", "weights_sha256", "classes_sha256", "precision", "backend", "input_size")
 """Fields that set rows apart: a model in another number type, run by another program or at another input size."""
 
-OWN_FIELDS = ("interpolation",)
-"""The model's own preprocessing; models differ in it by nature, so it does not set columns apart."""
-
-OWN_FIELDS_CLEAN = ("resize", "crop")
-"""The model's own as well where a suite is the clean images themselves."""
+OWN_FIELDS = ("interpolation", "resize", "crop")
+"""Preprocessing that a suite may leave to the model, and models differ in by nature: then it sets no columns apart."""
 
 WORDS = {
     "classes_sha256": "classes of the head",
+    "conditions": "conditions, groups and what is counted",
     "data_fingerprint": "data fingerprint",
     "images": "images",
     "input_size": "input size",
@@ -35,7 +33,7 @@ WORDS = {
     "weights_sha256": "weights",
 }
 
-_DIGESTS = ("classes_sha256", "members_sha256", "data_fingerprint", "label_space_sha256", "weights_sha256")
+_DIGESTS = ("conditions", "data_fingerprint", *(name for name in WORDS if name.endswith("_sha256")))
 _SHORT = 8
 
 
@@ -164,7 +162,7 @@ def label_runs(runs: Sequence[StoredRun]) -> tuple[LabelledRun, ...]:
     """The runs with labels such that unlike runs never share both; plain names wherever they are enough."""
     known = [facts(run.identity) for run in runs]
     models = _told_apart([f["model"] for f in known], [{k: f[k] for k in ROW_FIELDS} for f in known])
-    alike = [comparable(run) for run in runs]
+    alike = [_column_facts(run) for run in runs]
     first = [next(run for run, own in zip(runs, alike, strict=True) if own == like) for like in alike]
     named = [suite_on_data(run) for run in first]
     suites = _told_apart(named, alike)
@@ -192,9 +190,19 @@ def columns(entries: Sequence[LabelledRun]) -> tuple[Column, ...]:
 
 
 def comparable(run: StoredRun) -> dict[str, Hashable]:
-    """The facts that two runs must share to stand in one column."""
-    own = ROW_FIELDS + OWN_FIELDS + (() if run.reference else OWN_FIELDS_CLEAN)
+    """The facts that two runs must share so that the numbers of one condition compare."""
+    own = {*ROW_FIELDS, *(name for name in OWN_FIELDS if getattr(run.suite.protocol, name) is None)}
     return {name: value for name, value in facts(run.identity).items() if name not in own}
+
+
+def _column_facts(run: StoredRun) -> dict[str, Hashable]:
+    """The facts that two runs must share to stand in one column.
+
+    The conditions are among them: a suite's file can be edited under the same name and version, and a mean over other
+    corruptions, or over other groups of them, is another number.
+    """
+    conditions = tuple(sorted(f"{c.stem} {c.group} {c.counted}" for c in run.conditions))
+    return {**comparable(run), "conditions": names_sha256(conditions)}
 
 
 def _told_apart(names: Sequence[Hashable], known: Sequence[Mapping[str, Hashable]]) -> list[str]:

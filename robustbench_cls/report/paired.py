@@ -1,6 +1,6 @@
 """Differences between models on the same images, and who is better beyond noise."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -39,13 +39,18 @@ class _Drawn(NamedTuple):
 
 @dataclass(frozen=True)
 class Paired:
-    """Numbers on all draws of images, by run, metric and place; draws are the same for the same images."""
+    """Numbers on all draws of images, by run, metric and place; draws are the same for the same images.
 
+    Attributes:
+        asked: by column, the measures that tables and the page's sentence compare.
+    """
+
+    asked: Mapping[str, Collection[Measure]]
     _found: dict[tuple[str, str], dict[tuple[str, str], _Drawn]] = field(default_factory=dict)
 
     def keep(self, entry: LabelledRun, found: Sequence[Measured]) -> None:
-        """Keep the numbers of one run that tables and the page's sentence compare."""
-        asked = {measure.metric for measure in entry.run.suite.measures}
+        """Keep the numbers of one run that are asked for."""
+        asked = {measure.metric for measure in self.asked[entry.suite]}
         asked |= {metric.by_corruption for name, metric in all_metrics().items() if name in asked}
         self._found[entry.key] = {
             (m.metric.name, m.condition): _Drawn(

@@ -95,7 +95,7 @@ def test_answers_that_are_neither_right_nor_wrong_give_no_accuracy_anywhere(
     runs = [build(model, suite, imagenet=False) for model in ("a", "bb") for suite in (unlabelled, shown)]
     out = write_report([run.folder for run in runs], tmp_path / "r.html")
     table = pd.read_csv(out.with_suffix(".csv"))
-    assert set(table.metric) == {"mean_confidence", "flip_consistency"}
+    assert set(table.metric) == {"mean_confidence", "mean_confidence_corrupted", "flip_consistency"}
     text = words(out.read_text(encoding="utf-8"))
     assert "Mean confidence" in text
     lines = re.findall(r"(fog|brightness|snow) +(\d+\.\d)", text)

@@ -145,8 +145,13 @@ def test_own_preprocessing_of_the_model_does_not_split(build):
     root = build("a", "imagenet").folder.parent
     own = replace(build("b", "imagenet-a").identity.protocol, resize=320, crop=288, input_size=288)
     build("b", "imagenet", protocol=own)
-    build("c", "imagenet-a", protocol=replace(own, resize=256, crop=224, interpolation="bicubic"))
     assert labels(collect([root])) == ["imagenet", "imagenet-a"]
+    build("c", "imagenet-a", protocol=replace(own, resize=256, crop=224, interpolation="bicubic"))
+    assert labels(collect([root])) == [
+        "imagenet",
+        "imagenet-a (interpolation bilinear)",
+        "imagenet-a (interpolation bicubic)",
+    ]
 
 
 def test_same_model_and_suite_with_other_weights_are_told_apart(build):
@@ -375,13 +380,36 @@ def test_accuracy_on_cue_conflict_is_not_the_headline(build):
     assert sentences(collect([root]))[0].startswith("On cue-conflict, the shape bias of a is ")
 
 
-def test_means_over_unlike_conditions_of_an_edited_suite_have_no_winner(build):
+@pytest.mark.parametrize("edit", [{"counted": False}, {"group": "air"}], ids=["counted", "group"])
+def test_means_over_unlike_conditions_of_an_edited_suite_have_columns_of_their_own_and_no_winner(build, edit):
     few = suite_named("few")
-    fewer = replace(few, conditions=tuple(replace(c, counted=c.name == "fog") for c in few.conditions))
-    one, other = build("a", few, imagenet=False), build("bbbbb", fewer, imagenet=False)
+    edited = replace(few, conditions=tuple(replace(c, **edit) if c.name == "fog" else c for c in few.conditions))
+    one, other = build("a", few, imagenet=False), build("bbbbb", edited, imagenet=False)
     data = collect([one.folder, other.folder])
-    first, second = data.entries
-    assert data.paired.gap(Measure("mean_corruption_error_unnormalised"), first, second) is None
-    assert data.paired.gap(Measure("top1_accuracy", "clean"), first, second) is not None
+    assert [label[:51] for label in labels(data)] == ["imagenet-c (conditions, groups and what is counted "] * 2
+    assert labels(data)[0] != labels(data)[1]
     (comparison,), _ = compare_runs(find_runs(one.folder), find_runs(other.folder))
-    assert "mean_corruption_error_unnormalised" not in {d.metric for d in comparison.differences}
+    found = {(d.metric, d.condition) for d in comparison.differences}
+    assert ("top1_accuracy", "clean") in found
+    assert (("mean_corruption_error_unnormalised", "all") in found) == ("group" in edit)
+    assert (("group_error", "weather") in found) == ("counted" in edit)
+
+
+def test_a_run_without_clean_images_shares_the_column_of_one_with_them(build):
+    one = build("a", "few", imagenet=False)
+    other = build("b", replace(suite_named("few"), reference=None), imagenet=False)
+    data = collect([one.folder.parent])
+    assert labels(data) == ["imagenet-c"]
+    means = [s for s in data.scores if s.metric == "mean_corruption_error_unnormalised"]
+    assert len(means) == 2
+    (comparison,), notes = compare_runs(find_runs(one.folder), find_runs(other.folder))
+    assert comparison.shown[0].metric == "mean_corruption_error_unnormalised"
+    assert notes == ["imagenet-c: 15 of 16 conditions are in both"]
+
+
+def test_measures_that_one_run_of_a_column_does_not_ask_for_are_compared_nevertheless(build):
+    few = suite_named("few")
+    asking = replace(few, measures=(Measure("group_error", "weather"),))
+    data = collect([build("a", few, imagenet=False).folder, build("b", asking, imagenet=False).folder])
+    first, second = data.entries
+    assert data.paired.gap(Measure("group_error", "weather"), first, second) is not None

@@ -35,7 +35,7 @@ from robustbench_cls.report.values import OVERLAP, PARTIAL
 SECTIONS = discover("robustbench_cls.report.sections", Section)
 OF_SEVERAL_MODELS = ("effective_robustness", "seeds")
 OF_STIMULI = ("shape_bias",)
-EMPTY = ReportData((), (), (), (), {}, Paired(), ())
+EMPTY = ReportData((), (), (), (), {}, Paired({}), ())
 HOSTILE = "<script>x</script>"
 VOID = {"meta", "img", "path", "use", "br", "input", "rect"}
 
@@ -119,7 +119,7 @@ def test_sections_escape_names_of_partial_runs(hostile):
 
 @pytest.mark.parametrize("name", SECTIONS)
 def test_section_renders_runs_without_scores(name, one_model):
-    SECTIONS[name].render(replace(one_model, scores=(), table={}, paired=Paired(), notes=(), looks={}))
+    SECTIONS[name].render(replace(one_model, scores=(), table={}, paired=Paired({}), notes=(), looks={}))
 
 
 def test_tables_have_captions_scopes_and_images_alt_texts(report):
