@@ -83,8 +83,11 @@ def corrupt(
             data, out, chosen, TreeOptions(resize, crop, limit, seed, variant), jobs=jobs, progress=bar
         )
     click.echo(f"\nTree: {out}")
-    for suite in measurable_on(chosen, variant):
+    suites = measurable_on(chosen, variant)
+    for suite in suites:
         click.echo(f"Next: robust eval --suite {suite} --data {shlex.quote(str(out))} CHECKPOINT")
+    if suites and not (out / "val").exists():
+        click.echo(f"To measure the clean images beside them, link or copy your val folder to {out / 'val'} first.")
 
 
 @command.command(epilog="Example: robust data gallery --photo cat.jpg --out gallery.jpg")

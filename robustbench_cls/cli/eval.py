@@ -105,4 +105,5 @@ def command(
     if together:
         wait_for_all()
     if first:
-        print_scores(runs, as_json=as_json, shard=options.shard)
+        own = [name for name in suites if name.endswith(".py")]
+        print_scores(runs, as_json=as_json, shard=options.shard, code=own)

@@ -19,10 +19,13 @@ FORMAT = {"fraction": (2, "%"), "difference": (2, "%"), "percent": (2, "%"), "na
 """By unit: decimal places, and its name."""
 
 
-def print_scores(runs: "Sequence[StoredRun]", *, as_json: bool, shard: str | None = None) -> None:
+def print_scores(
+    runs: "Sequence[StoredRun]", *, as_json: bool, shard: str | None = None, code: Sequence[str] = ()
+) -> None:
     """The headline numbers of each run with n, or all of them as JSON; then what to do next.
 
-    Of a run that other shards have still to complete, only so much.
+    Of a run that other shards have still to complete, only so much. `code` are the user's own files that the runs
+    speak of.
     """
     from robustbench_cls.core.metric import shown_scale
     from robustbench_cls.metrics.scoring import all_metrics, score, shown
@@ -53,7 +56,8 @@ def print_scores(runs: "Sequence[StoredRun]", *, as_json: bool, shard: str | Non
         for note in [*run.circumstances.notes, *notes]:
             click.echo(f"  note: {note}")
     folders = " ".join(dict.fromkeys(shlex.quote(str(run.folder.parent)) for run in runs))
-    click.echo(f"\nNext: robust report {folders} --out reports/page.html")
+    own = "".join(f" --code {shlex.quote(path)}" for path in code)
+    click.echo(f"\nNext: robust report {folders}{own} --out reports/page.html")
 
 
 def print_comparison(comparison: "Comparison") -> None:

@@ -21,12 +21,16 @@ def command(runs: tuple[Path, ...], out: Path, baseline: Path | None, code: tupl
 
     notice("Reading results ...")
     from robustbench_cls.core.discovery import take_in
+    from robustbench_cls.metrics.scoring import unknown
     from robustbench_cls.report.page import write_report
     from robustbench_cls.results.store import find_runs
 
     for path in code:
         take_in(path)
     page = write_report(runs, out, baseline=baseline)
-    for run in (run for folder in runs for run in find_runs(folder) if run.missing()):
-        click.echo(f"Partial: {run.folder} lacks {len(run.missing())} of {len(run.all_conditions)} conditions.")
+    for run in (run for folder in runs for run in find_runs(folder)):
+        if run.missing():
+            click.echo(f"Partial: {run.folder} lacks {len(run.missing())} of {len(run.all_conditions)} conditions.")
+        for text in unknown(run.suite.measures):
+            click.echo(f"Note: {run.folder}: {text}")
     click.echo(f"Page:  {page}\nTable: {page.with_suffix('.csv')}")

@@ -1,6 +1,7 @@
 """The commands as a user runs them: real data, messages read, a process each or all in this one."""
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -79,7 +80,35 @@ def test_data_corrupt_says_where_and_what_next(toy: Path, tmp_path: Path, monkey
     arguments = ["data", "corrupt", "--data", toy, "--out", "tree", "--resize", 0, "--crop", 0, "--limit", 1]
     assert here(*arguments, "--corruptions", "contrast").stdout == "\nTree: tree\n"
     whole = here(*arguments)
-    assert whole.stdout == "\nTree: tree\nNext: robust eval --suite imagenet-c --data tree CHECKPOINT\n"
+    assert whole.stdout.splitlines()[1:] == [
+        "Tree: tree",
+        "Next: robust eval --suite imagenet-c --data tree CHECKPOINT",
+        "To measure the clean images beside them, link or copy your val folder to tree/val first.",
+    ]
+
+
+def test_what_comes_next_after_a_suite_of_ones_own_names_its_file(
+    toy: Path, toy_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("my suite.py").write_text(
+        "from dataclasses import replace\n"
+        "from robustbench_cls.core.metric import Metric\n"
+        "from robustbench_cls.core.scopes import CONDITION\n"
+        "from robustbench_cls.core.suite import Measure\n"
+        "from robustbench_cls.suites.imagenet import SUITE as CLEAN\n"
+        "METRIC = Metric(name='sureness', title='Sureness', scope=CONDITION, unit='fraction', higher_is_better=True,\n"
+        "                source='https://example.org', compute=lambda sample: sample.mean('confidence')[:, 0])\n"
+        "SUITE = replace(CLEAN, name='sure', measures=(Measure('sureness', 'clean'),))\n"
+    )
+    measured = here("eval", "--suite", "my suite.py", "--data", toy, "--out", "r", "--workers", 0, toy_checkpoint)
+    assert "Sureness" in measured.stdout
+    next_line = measured.stdout.rstrip().splitlines()[-1]
+    assert next_line == "Next: robust report r --code 'my suite.py' --out reports/page.html"
+    monkeypatch.setattr("robustbench_cls.core.discovery._taken_in", {})
+    bare = here("report", "r", "--out", "bare.html").stdout
+    assert "Note: r/sure: the suite is about 'sureness', which no file here computes. Name the file that does" in bare
+    assert "Note" not in here(*shlex.split(next_line)[2:]).stdout
 
 
 def test_gallery_is_a_picture_of_the_kind_its_name_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
