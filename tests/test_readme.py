@@ -7,10 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import timm
 import torch
+from PIL import Image
 
 from robustbench_cls import EvaluationOptions, evaluate, write_report
 from robustbench_cls.core.sample import Sample
@@ -18,7 +21,7 @@ from robustbench_cls.data.label_spaces import imagenet_1k, imagenet_subset
 from robustbench_cls.metrics.scoring import all_metrics
 
 ROOT = Path(__file__).resolve().parents[1]
-READMES = (ROOT / "README.md", *sorted(ROOT.glob("robustbench_cls/*/README.md")))
+READMES = (ROOT / "README.md", ROOT / "datasets/README.md", *sorted(ROOT.glob("robustbench_cls/*/README.md")))
 README = READMES[0].read_text()
 SMALLER = {
     "train": "--set epochs=1 --set batch_size=4 --set input_size=32 --workers 0",
@@ -34,9 +37,11 @@ SMALLER = {
 
 
 def commands() -> list[str]:
-    text = "\n".join(path.read_text() for path in READMES)
-    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.S | re.M)
-    return [line for block in blocks for line in block.splitlines() if line]
+    return [line for path in READMES for block in blocks(path, "sh") for line in block.splitlines() if line]
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", path.read_text(), re.S | re.M)
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +65,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory, toy: Path, make_folder: Ca
         "from robustbench_cls.suites.imagenet_c import SUITE as WHOLE\n"
         "SUITE = replace(WHOLE, name='few', conditions=(Condition('contrast', 5),))\n"
     )
-    (block,) = re.findall(r"^```python\n# my_suite.py\n(.*?)^```", README, re.S | re.M)
-    (root / "my_suite.py").write_text(block)
+    (root / "my_suite.py").write_text(next(b for b in blocks(READMES[0], "python") if b.startswith("# my_suite.py")))
     torch.manual_seed(0)
     torch.save(timm.create_model("tf_efficientnet_lite0").state_dict(), root / "efficientnet-lite0.pth")
     torch.save(timm.create_model("resnet50").state_dict(), root / "resnet50.pth")
@@ -103,6 +107,22 @@ def test_the_folders_are_all_there_with_the_first_line_of_their_docstrings() -> 
     }
     del first["."]
     assert told == {folder: line.rstrip(".") for folder, line in first.items()}
+
+
+def test_the_python_examples_run_as_printed(
+    sandbox: Path, toy: Path, toy_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(sandbox)
+    images_BHW3 = np.stack([np.array(Image.open(path)) for path in sorted(toy.glob("val/cat/*.png"))])
+    names: dict[str, Any] = {"images_BHW3": images_BHW3, "ids": list("abcd")}
+    (usage,) = [block for block in blocks(READMES[0], "python") if not block.startswith("# my_suite.py")]
+    assert "reports/runs/resnet18-cutmix-s0/best.pt" in usage
+    exec(usage.replace("reports/runs/resnet18-cutmix-s0/best.pt", str(toy_checkpoint)), names)
+    assert names["foggy"].shape == images_BHW3.shape and Path("page.csv").is_file()
+    (classes,) = blocks(ROOT / "robustbench_cls/metrics/README.md", "python")
+    exec(classes, names)
+    corrupting, *_ = blocks(ROOT / "robustbench_cls/corruptions/README.md", "python")
+    exec(corrupting, {**names, "image_HW3": images_BHW3[0]})
 
 
 @pytest.mark.parametrize("path", READMES, ids=lambda path: path.parent.name)
