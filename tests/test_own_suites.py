@@ -236,13 +236,21 @@ def test_an_own_corruption_may_not_take_the_name_of_a_known_one(measured: Callab
     [
         (
             ("image_HW3 * 0", "image_HW3[:9]"),
-            r"'blank' must give uint8 of shape \(32, 32, 3\).* uint8 of shape \(9, 32, 3\)",
+            r"'blank' must give uint8 of shape \(72, 64, 3\).* uint8 of shape \(9, 64, 3\)",
         ),
-        (("image_HW3 * 0", "image_HW3 / 255"), r"'blank' must give uint8 .* it gave float64 of shape \(32, 32, 3\)"),
+        (("image_HW3 * 0", "image_HW3 / 255"), r"'blank' must give uint8 .* it gave float64 of shape \(72, 64, 3\)"),
         (("image_HW3 * 0", "None"), r"'blank' must give uint8 .* it gave NoneType"),
         (
+            ("image_HW3 * 0", "__import__('numpy').random.default_rng().permutation(image_HW3)"),
+            "'blank' gives other bytes for the same image and key .* Draw random .* from key.generator\\(\\) alone",
+        ),
+        (
+            ("return image_HW3 * 0", "image_HW3 *= 0\n    return image_HW3.copy()"),
+            "'blank' changes the image that it is given. Let it work on a copy.",
+        ),
+        (
             ('version=1, title="Light', 'version="1", title="Light'),
-            r"Suite 'my-corruptions' can't be read: Expected `int`",
+            r"mine\.py, Suite 'my-corruptions': version can't be '1'\. Expected `int`",
         ),
         (
             ("conditions=(", 'conditions=(Condition("fog", 1, "air"), Condition("fog", 2, "sea"), '),
@@ -277,6 +285,20 @@ def test_own_metrics_that_are_none(change: tuple[str, str], why: str, measured: 
     assert change[0] in OWN_METRIC
     with pytest.raises(UserError, match=why):
         page_of(measured(OWN_METRIC.replace(*change)))
+
+
+def test_an_edited_corruption_is_another_run_and_edited_measures_are_not(measured: Callable[..., StoredRun]) -> None:
+    first = measured(CORRUPTIONS)
+    assert first.identity.corruptions_sha256
+    stored = {path.name: path.stat().st_mtime_ns for path in first.folder.glob("*.parquet")}
+    asks = CORRUPTIONS.replace(
+        'reference=Condition("clean")', 'reference=Condition("clean"), measures=(Measure("ce", "darker"),)'
+    )
+    again = measured(f"# an edit of something else\n{asks}")
+    assert again.identity == first.identity and again.suite.measures == (Measure("ce", "darker"),)
+    assert {path.name: path.stat().st_mtime_ns for path in again.folder.glob("*.parquet")} == stored
+    with pytest.raises(UserError, match=r"my-corruptions holds another run \(corruptions_sha256: \w{12} != \w{12}\)"):
+        measured(CORRUPTIONS.replace("(severity + 1)", "(severity + 2)"))
 
 
 def test_lists_are_as_good_as_tuples(measured: Callable[..., StoredRun]) -> None:

@@ -10,6 +10,7 @@ from robustbench_cls import cli
 from robustbench_cls.core.discovery import did_you_mean
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.memory import keep_freed_memory
+from robustbench_cls.core.own_code import named_lines
 
 NOT_VERBS = {"main", "output"}
 
@@ -54,7 +55,8 @@ def main() -> None:
     """Run the command line; exit status 2 for what the user can mend, 130 when stopped."""
     keep_freed_memory()
     try:
-        robust.main(standalone_mode=False)
+        with named_lines():
+            robust.main(standalone_mode=False)
     except UserError as error:
         click.echo(f"robust: {error}", err=True)
         sys.exit(2)

@@ -8,7 +8,6 @@ forgotten, and imports everything to know anything.
 
 import difflib
 import importlib
-import importlib.util
 import pkgutil
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +18,8 @@ from typing import Protocol as Interface
 from typing import TypeVar
 
 from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.own_code import run_file
+from robustbench_cls.core.records import require_types
 
 
 class Named(Interface):
@@ -59,6 +60,9 @@ def _discovered(package: str, kind: type[N], several: bool, files: tuple[ModuleT
     found: dict[str, tuple[N, ModuleType]] = {}
     own = {id(instance): (instance, module) for module, instance in _homes(package, kind, several)}
     users = {id(value): (value, module) for module in files for value in _instances(module, kind)}
+    for value, module in users.values():
+        if id(value) not in own:
+            require_types(value, f"{module.__file__}, {kind.__name__} '{value.name}'")
     for instance, module in {**users, **own}.values():
         other = found.get(instance.name)
         if other is not None:
@@ -89,6 +93,11 @@ def _homes(package: str, kind: type[N], several: bool) -> Iterator[tuple[ModuleT
                 f"Call the file {wanted}.py, or give the instance the file's name."
             )
         yield home or modules[0], instance
+
+
+def packaged(package: str, kind: type[N]) -> list[N]:
+    """The instances of `kind` that the package itself defines, without those of the user's files."""
+    return [value for module in _modules(package) for value in _instances(module, kind)]
 
 
 def _instances(module: ModuleType, kind: type[N]) -> list[N]:
@@ -135,18 +144,11 @@ def take_in(path: Path, word: str = "code") -> ModuleType:
     """Run a Python file that the user named as code; what it defines is found like the package's own from now on.
 
     Raises:
-        UserError: no such file, or it can't be loaded.
+        UserError: no such file, or something is raised in it.
     """
     if not path.is_file():
         raise UserError(f"There is no {word} file {path}.")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise UserError(f"{path} is not a Python file; a {word} of your own ends in .py.")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except (SyntaxError, ImportError) as error:
-        raise UserError(f"{path} can't be loaded: {error}.") from error
+    module = run_file(path)
     _taken_in[path.resolve()] = module
     return module
 
@@ -158,12 +160,13 @@ def load_file(path: Path, package: str, kind: type[N], word: str) -> N:
         UserError: no such file, it holds none or several, or one whose name the package has given to another.
     """
     module = take_in(path, word)
-    packaged = [value for other in _modules(package) for value in _instances(other, kind)]
-    found = [value for value in _instances(module, kind) if not any(value is one for one in packaged)]
+    known = packaged(package, kind)
+    found = [value for value in _instances(module, kind) if not any(value is one for one in known)]
     if len(found) != 1:
         raise UserError(f"{path} must define exactly one {kind.__name__}, found {len(found)}.")
+    require_types(found[0], f"{path}, {kind.__name__} '{found[0].name}'")
     require_name(found[0].name, word)
-    if found[0].name in {value.name for value in packaged}:
+    if found[0].name in {value.name for value in known}:
         raise UserError(f"{path} defines '{found[0].name}', and the package has a {word} of that name. Rename yours.")
     return found[0]
 

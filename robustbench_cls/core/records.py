@@ -9,7 +9,7 @@ msgspec checks the types; the alternative, a checker of our own, would be longer
 
 import dataclasses
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -56,6 +56,26 @@ def from_record(kind: type[T], values: Any, where: str) -> T:
         return msgspec.convert(values, kind)
     except msgspec.ValidationError as error:
         raise UserError(f"{where} can't be read: {error}.") from error
+
+
+def require_types(noun: Any, where: str) -> None:
+    """Check that the fields of a noun have the types that it declares, and that what is to be called can be.
+
+    Raises:
+        UserError: one does not; the message names it.
+    """
+    hints = get_type_hints(type(noun))
+    for field in dataclasses.fields(noun):
+        value, hint = getattr(noun, field.name), hints[field.name]
+        kinds = [hint, *(get_args(hint) if get_origin(hint) in (Union, types.UnionType) else ())]
+        if any(get_origin(kind) is Callable for kind in kinds):
+            if not callable(value) and not (value is None and type(None) in kinds):
+                raise UserError(f"{where}: {field.name} must be a function, got {value!r:.60}.")
+        elif not (isinstance(hint, type) and isinstance(value, hint)):
+            try:
+                msgspec.convert(_plain(value), hint)
+            except msgspec.ValidationError as error:
+                raise UserError(f"{where}: {field.name} can't be {value!r:.60}. {error}.") from error
 
 
 def _plain(value: Any) -> Any:

@@ -21,6 +21,8 @@ class RunIdentity:
         limit: images drawn from each split by key; 0 for all.
         precision, backend: number type and program of the forward pass.
         members_sha256: of the classes that make up each category, where categories are answered.
+        corruptions_sha256: of what corruptions of the user's own do to a known picture.
+        answers_sha256: of what a program answers to known photos.
     """
 
     model: str
@@ -37,6 +39,8 @@ class RunIdentity:
     precision: str
     backend: str
     members_sha256: str = added("")
+    corruptions_sha256: str = added("")
+    answers_sha256: str = added("")
 
     def digest(self) -> str:
         """A SHA-256 hex digest of all fields; a field that came later counts where it says something new."""

@@ -15,6 +15,7 @@ from robustbench_cls.core.run import RunIdentity, names_sha256
 from robustbench_cls.core.suite import Condition, Protocol, Suite
 from robustbench_cls.corruptions.engine import all_corruptions, corrupt_image, engine_version, in_groups
 from robustbench_cls.corruptions.jpeg import QUALITY, jpeg_roundtrip
+from robustbench_cls.corruptions.known_bytes import own_sha256
 from robustbench_cls.data.batches import Part
 from robustbench_cls.data.crop_cache import Crops
 from robustbench_cls.data.label_spaces import answers_of, imagenet_1k, members_sha256, to_head
@@ -96,7 +97,10 @@ def plan(suite: Suite, classifier: Classifier, data: Path | None, limit: int, se
         notes = (*notes, "no clean val images were found, so no number is relative to them")
         suite = replace(suite, reference=None)
     return Plan(
-        identity=_identity(suite, classifier, protocol, select, parts),
+        identity=replace(
+            _identity(suite, classifier, protocol, select, parts),
+            corruptions_sha256=own_sha256([part.condition.name for part in parts if part.change], suite.variant),
+        ),
         suite=suite,
         parts=tuple(parts),
         answers=answers,
@@ -212,4 +216,5 @@ def _identity(
         precision=classifier.precision,
         backend=classifier.backend,
         members_sha256=members_sha256(suite.label_space),
+        answers_sha256=classifier.answers_sha256,
     )

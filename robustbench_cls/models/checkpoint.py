@@ -14,7 +14,7 @@ import torch
 from robustbench_cls.core.discovery import require_name
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.origin import Origin
-from robustbench_cls.core.records import as_record, from_record
+from robustbench_cls.core.records import added, as_record, from_record
 from robustbench_cls.models.choices import LARGEST_INPUT
 from robustbench_cls.models.classifier import Preprocessing
 from robustbench_cls.models.weights import read_torch_file
@@ -30,6 +30,7 @@ class About:
     Attributes:
         settings: every setting of recipe and regimen the weights were trained with.
         overlaps: test corruptions that the recipe's augmentation contains.
+        code_sha256: of a recipe of the user's own, with the modules beside it that it imports.
         epoch: epochs finished; top1_accuracy: on the `val` split of the training data, 0..1.
     """
 
@@ -45,6 +46,7 @@ class About:
     epoch: int
     top1_accuracy: float
     versions: Mapping[str, str]
+    code_sha256: str = added("")
 
     @property
     def origin(self) -> Origin:

@@ -66,6 +66,7 @@ class Classifier:
         forward: what answers; the network itself in eager PyTorch where None.
         backend: what runs `forward`: `torch`, `compile`, `onnxruntime` or `openvino`.
         precision: `float32` or `bfloat16`.
+        answers_sha256: of what a program answers to known photos: its files need not tell all that it does.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Classifier:
     forward: Forward | None = None
     backend: str = "torch"
     precision: str = "float32"
+    answers_sha256: str = ""
 
     @property
     def imagenet(self) -> bool:

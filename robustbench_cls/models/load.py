@@ -20,6 +20,7 @@ from robustbench_cls.models.convert import in_torch
 from robustbench_cls.models.onnx_file import OnnxFile
 from robustbench_cls.models.options import TORCHVISION, ModelOptions, kind_of
 from robustbench_cls.models.programs import Program, read_program, run_factory
+from robustbench_cls.models.steadiness import answers_sha256, known_photos, steady_logits
 from robustbench_cls.models.torchvision_models import from_torchvision
 from robustbench_cls.models.weights import fetching, load_weights, load_weights_file
 
@@ -119,14 +120,22 @@ def _running(program: Program, device: torch.device, backend: str, precision: st
         if device.type != "cpu":
             raise UserError(f"{program.network.path} is an ONNX file and runs on the CPU here. Use --device cpu.")
         network, running = open_onnx_file(program.network, program.preprocessing, backend, precision)
-        class_names = _class_names(program, probe(running.forward, images_BHW3, program.name))
+        eager = running.forward
+        class_names = _class_names(program, probe(eager, images_BHW3, program.name))
     else:
         network = _placed(program.network, device)
         pipeline = Pipeline(network, program.preprocessing).to(device)
-        logits_BC = probe(in_torch(pipeline, device, "float32"), images_BHW3, program.name)
+        eager = in_torch(pipeline, device, "float32")
+        logits_BC = probe(eager, images_BHW3, program.name)
         class_names = _class_names(program, logits_BC)
         any_batch = not program.batch
         running = accelerate(pipeline, images_BHW3, logits_BC, device, backend, precision, any_batch=any_batch)
+    answers = ""
+    if program.kind != "weights":
+        asked = in_batches_of(eager, program.batch) if program.batch else eager
+        number_type = running.precision if isinstance(program.network, OnnxFile) else "float32"
+        known_BC = steady_logits(asked, known_photos(program.preprocessing.input_size), program.name, number_type)
+        answers = answers_sha256(known_BC) if program.kind == "factory" else ""
     return Classifier(
         name=program.name,
         network=network,
@@ -138,6 +147,7 @@ def _running(program: Program, device: torch.device, backend: str, precision: st
         forward=in_batches_of(running.forward, program.batch) if program.batch else running.forward,
         backend=running.backend,
         precision=running.precision,
+        answers_sha256=answers,
     )
 
 

@@ -5,17 +5,14 @@ their own, which PyTorch compiles and runs and which has no way to import Python
 PyTorch operators. Neither is read through a pickle that could import code. A Python file is run as it stands.
 """
 
-import importlib.util
 import os
 import re
-import sys
-import traceback
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
-from types import ModuleType
+from typing import Literal
 
 import torch
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, resolve_data_config
@@ -25,6 +22,7 @@ from torch.nn.parameter import UninitializedParameter
 from robustbench_cls.core.errors import UserError, first_line
 from robustbench_cls.core.files import require_file
 from robustbench_cls.core.origin import Origin
+from robustbench_cls.core.own_code import code_sha256, imported_by, named_line, run_file
 from robustbench_cls.models.architectures import SMALL_INPUT, preprocessing_from
 from robustbench_cls.models.choices import LARGEST_INPUT
 from robustbench_cls.models.classifier import Preprocessing, weights_sha256
@@ -46,6 +44,8 @@ class Program:
         network: a module in evaluation mode, or an ONNX file.
         class_names: empty where only the number of outputs tells.
         batch: the only batch size it takes; 0 for any.
+        kind: `weights` in a network of timm or torchvision; a `file` that holds a program; or one that a `factory` in
+            a Python file made. Of the last two one must look at what they do.
     """
 
     name: str
@@ -55,6 +55,7 @@ class Program:
     class_names: tuple[str, ...] = ()
     origin: Origin = field(default_factory=Origin)
     batch: int = 0
+    kind: Literal["weights", "file", "factory"] = "weights"
 
 
 def default_preprocessing(input_size: int = 0) -> Preprocessing:
@@ -86,16 +87,17 @@ def run_factory(path: Path, factory: str) -> Program:
     """The module that a function in a Python file returns; the file is run.
 
     Its preprocessing is `default_preprocessing`, or what the module's attribute `pretrained_cfg` or
-    `default_cfg` says in timm's words. The file's bytes are part of the digest, as they decide the answers too.
+    `default_cfg` says in timm's words. The bytes of the file and of the modules beside it that it imports are part of
+    the digest, as they decide the answers too.
 
     Raises:
         UserError: no such file or function, an exception in it, or a result that is no module.
     """
     require_file(path)
-    make = getattr(_run_file(path), factory, None)
+    make = getattr(run_file(path), factory, None)
     if not callable(make):
         raise UserError(f"{path} defines no function {factory}. Name the one that returns the model: {path}:NAME")
-    with _named_line(path):
+    with named_line(path):
         network = make()
     if not isinstance(network, nn.Module):
         raise UserError(f"{factory} in {path} must return a torch.nn.Module, not {type(network).__name__}.")
@@ -103,10 +105,15 @@ def run_factory(path: Path, factory: str) -> Program:
         raise UserError(f"{factory} in {path} returns a network of lazy layers. Let it run once before it is returned.")
     with foreign(f"{factory} in {path} states a preprocessing that can't be used"):
         preprocessing = _stated_preprocessing(network)
-    digest = weights_sha256(network.eval(), path.read_bytes())
+    digest = weights_sha256(network.eval(), _code(path))
     name = file_name(f"{path.stem}-{factory}")
     origin = Origin(architecture="factory", weights=f"{path}:{factory}")
-    return Program(name, network, preprocessing, digest, origin=origin)
+    return Program(name, network, preprocessing, digest, origin=origin, kind="factory")
+
+
+def _code(path: Path) -> bytes:
+    """The file's bytes, or a digest of them and of the modules beside it that it imports."""
+    return code_sha256(path).encode() if imported_by(path) else path.read_bytes()
 
 
 def file_name(text: str) -> str:
@@ -118,7 +125,8 @@ def _program(path: Path, network: nn.Module | OnnxFile, size: int, batch: int, d
     if size > LARGEST_INPUT:
         raise UserError(f"{path} takes images of {size} px, more than the {LARGEST_INPUT} that are supported.")
     origin = Origin(architecture=kind, weights=str(path))
-    return Program(file_name(path.name), network, default_preprocessing(size), digest, (), origin, batch)
+    preprocessing = default_preprocessing(size)
+    return Program(file_name(path.name), network, preprocessing, digest, (), origin, batch, "file")
 
 
 def _exported(path: Path) -> tuple[nn.Module, int, int]:
@@ -161,31 +169,6 @@ def _weights_only() -> Iterator[None]:
             del os.environ[FORCE_WEIGHTS_ONLY]
         else:
             os.environ[FORCE_WEIGHTS_ONLY] = before
-
-
-def _run_file(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise UserError(f"{path} is not a Python file.")
-    module = importlib.util.module_from_spec(spec)
-    folder = str(path.resolve().parent)
-    if folder not in sys.path:  # as for a script: modules beside it can be imported
-        sys.path.append(folder)
-    with _named_line(path):
-        spec.loader.exec_module(module)
-    return module
-
-
-@contextmanager
-def _named_line(path: Path) -> Iterator[None]:
-    """An exception in the user's file becomes one line that names the place in it; the cause stays behind it."""
-    try:
-        yield
-    except (Exception, SystemExit) as error:  # the user's code raises what it likes
-        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else 0
-        place = f"{path}, line {line}" if line else str(path)
-        raise UserError(f"{place}: {type(error).__name__}: {first_line(error)}.") from error
 
 
 def _stated_preprocessing(network: nn.Module) -> Preprocessing:

@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch.utils.data import DataLoader, Dataset, Sampler
 from torchvision.transforms import RandomHorizontalFlip, RandomResizedCrop
 
 from robustbench_cls.core.errors import UserError, first_line
 from robustbench_cls.core.keys import Key
+from robustbench_cls.core.own_code import named_lines
 from robustbench_cls.core.recipe import Recipe, Regimen, Setting
 from robustbench_cls.data.crops import interpolation_mode
 from robustbench_cls.data.source import ImageSource
@@ -54,7 +56,10 @@ class TrainingImages(Dataset[tuple[torch.Tensor, int]]):
         seed_augmentations(Key.of("augment", self.seed, epoch, self.source.ids[index]))
         image = self.flip(self.crop(image))
         if self.augment is not None:
-            image = self.augment(image)
+            with named_lines():
+                image = self.augment(image)
+            if not isinstance(image, Image.Image):
+                raise UserError(f"The recipe's augmentation must give a PIL image, it gave {type(image).__name__}.")
         image_HW3 = np.array(image, dtype=np.uint8)
         return torch.from_numpy(image_HW3).permute(2, 0, 1).contiguous(), int(self.source.labels_N[index])
 

@@ -138,6 +138,11 @@ def _step(trainer: Trainer, images_B3HW: torch.Tensor, labels_B: torch.Tensor) -
     targets = labels_B.to(classifier.device, non_blocking=True)
     if trainer.mix is not None:
         images, targets = trainer.mix(images, targets)
+        if images.shape[1:] != images_B3HW.shape[1:] or len(images) != len(targets):
+            raise UserError(
+                f"The recipe's mix must give images of shape {tuple(images_B3HW.shape)} with their targets, it gave "
+                f"{tuple(images.shape)} and {tuple(targets.shape)}."
+            )
     with torch.autocast(classifier.device.type, trainer.precision, enabled=trainer.precision != torch.float32):
         logits_BC = classifier.network(images)
     loss = cross_entropy(logits_BC.float(), targets, label_smoothing=regimen.label_smoothing)

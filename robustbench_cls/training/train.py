@@ -10,6 +10,7 @@ from robustbench_cls.core.discovery import find
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.files import atomic
 from robustbench_cls.core.keys import Key
+from robustbench_cls.core.own_code import code_sha256
 from robustbench_cls.core.progress import progress_bar
 from robustbench_cls.core.recipe import Recipe, Regimen, Setting
 from robustbench_cls.core.records import as_record
@@ -58,6 +59,8 @@ def train(model: str, recipe: str | Recipe, options: TrainingOptions | None = No
     training, validation = _sources(options.root)
     fingerprint = names_sha256((training.fingerprint, validation.fingerprint))
     classifier, about, trainer = _prepare(model, chosen, regimen, settings, training, fingerprint, options)
+    if isinstance(recipe, str) and recipe.endswith(".py"):
+        about = replace(about, code_sha256=code_sha256(Path(recipe)))
     loader, order = training_loader(training, chosen, regimen, settings, about.preprocessing, options.seed, workers)
     out = options.folder(model, chosen)
     about, history = _resume(out, about, trainer)

@@ -1,0 +1,103 @@
+"""Python files that the user names as code: running them, what goes wrong in them, and a digest of what they do."""
+
+import contextlib
+import hashlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Collection, Iterator
+from modulefinder import ModuleFinder
+from pathlib import Path
+from types import ModuleType
+
+from robustbench_cls.core.errors import UserError, first_line
+
+PACKAGE = __name__.partition(".")[0]
+
+_run: set[Path] = set()
+"""Files that were run."""
+
+
+def run_file(path: Path) -> ModuleType:
+    """The module that a Python file makes; modules beside the file can be imported, as for a script.
+
+    Raises:
+        UserError: it is no Python file, or something is raised in it; the message names the line.
+    """
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise UserError(f"{path} is not a Python file; its name must end in .py.")
+    module = importlib.util.module_from_spec(spec)
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:
+        sys.path.append(folder)
+    _run.add(path.resolve())
+    with named_line(path):
+        spec.loader.exec_module(module)
+    return module
+
+
+@contextlib.contextmanager
+def named_line(path: Path) -> Iterator[None]:
+    """Whatever is raised in the block, which runs this file of the user's, names file, line and error in one line.
+
+    Raises:
+        UserError: instead of it; the cause stays behind it.
+    """
+    try:
+        yield
+    except (Exception, SystemExit) as error:  # the user's code raises what it likes
+        raise _told(error, str(path), _line(error, {path.resolve()})) from error
+
+
+@contextlib.contextmanager
+def named_lines() -> Iterator[None]:
+    """As `named_line`, for what is raised by way of any file that the user named; all else stays as it is."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:  # the user's code raises what it likes
+        place = blamed(error)
+        if place is None or isinstance(error, UserError):
+            raise
+        raise _told(error, *place) from error
+
+
+def blamed(error: BaseException) -> tuple[str, int] | None:
+    """The last line of a file that the user named by way of which an error was raised, as file and line."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).resolve() in _run]
+    return (frames[-1].filename, frames[-1].lineno or 0) if frames else None
+
+
+def _line(error: BaseException, files: Collection[Path]) -> int:
+    if isinstance(error, SyntaxError) and error.filename and Path(error.filename).resolve() in files:
+        return error.lineno or 0
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).resolve() in files]
+    return (lines[-1] if lines else 0) or 0
+
+
+def _told(error: BaseException, file: str, line: int) -> UserError:
+    place = f"{file}, line {line}" if line else file
+    if isinstance(error, UserError):
+        return UserError(f"{place}: {error}")
+    return UserError(f"{place}: {type(error).__name__}: {first_line(error)}.")
+
+
+def code_sha256(path: Path) -> str:
+    """A SHA-256 hex digest of a Python file and of the modules beside it or below that it imports, and these in turn.
+
+    Modules elsewhere do not count; the versions of installed packages are stored with each result.
+    """
+    digest = hashlib.sha256()
+    for name, file in sorted(imported_by(path).items()):
+        digest.update(f"{name}\0".encode() + file.read_bytes())
+    digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def imported_by(path: Path) -> dict[str, Path]:
+    """The files beside a Python file or below that it imports, and these in turn, by the modules' names."""
+    finder = ModuleFinder(path=[str(path.resolve().parent)], excludes=[PACKAGE])
+    with contextlib.suppress(SyntaxError, ValueError, OSError):  # of a file that only a function never called imports
+        finder.run_script(str(path))
+    files = {name: getattr(module, "__file__", None) for name, module in finder.modules.items()}
+    return {name: Path(file) for name, file in files.items() if file and name != "__main__" and file.endswith(".py")}
