@@ -6,7 +6,8 @@ from pathlib import Path
 
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.suite import Suite
-from robustbench_cls.data.source import SYNONYMS, ImageSource, open_source, parquet_files
+from robustbench_cls.data.parquet import SYNONYMS, parquet_files
+from robustbench_cls.data.source import ImageSource, open_source
 
 DATASETS = Path("datasets")
 TREE_MANIFEST = "corrupted.json"

@@ -1,8 +1,7 @@
-"""Sources of labelled images: a folder with one folder for each class, or Hugging Face parquet, read through timm."""
+"""Sources of labelled images: a folder with one folder for each class, or Hugging Face parquet."""
 
 import hashlib
 import json
-import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,15 +14,13 @@ from PIL import Image
 
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.data.decode import decode_rgb
+from robustbench_cls.data.parquet import parquet_files, read_rows
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm")
 """Endings of image files in a class folder, in upper or lower case. Other files are passed over."""
 
 SAMPLED = 32
 """Number of files whose content enters the fingerprint: images that a program drew often have the same file size."""
-
-SYNONYMS = {"val": ("val", "validation", "test"), "train": ("train",)}
-"""Folder or file names that stand for a split, the preferred one first. Other splits have their own name only."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +34,8 @@ class ImageSource:
         labels_N: index into `class_names`.
         fingerprint: a digest of names, labels, file sizes and the content of `SAMPLED` files. It is the same on every
             machine.
-        stamp: a digest of each file's size and time of change on this machine.
-        reader: timm's reader; `reader[position]` gives an open file and a label.
+        stamp: a digest of each file's size and times of change on this machine.
+        reader: timm's reader, or the rows of parquet files; `reader[position]` gives an open file and a label.
         positions_N: where each image stands in the reader.
     """
 
@@ -110,15 +107,6 @@ def open_source(path: Path, split: str = "", *, labelled: bool = True) -> ImageS
     return _open_folder(path, labelled)
 
 
-def parquet_files(path: Path, split: str) -> list[Path]:
-    """The parquet files of a split in Hugging Face layout, under the first of its names that has any."""
-    for name in SYNONYMS.get(split, (split,)):
-        for folder in (path, path / "data"):
-            if files := sorted(folder.glob(f"{name}-*.parquet")) or sorted(folder.glob(f"{name}.parquet")):
-                return files
-    return []
-
-
 def _open_folder(path: Path, labelled: bool) -> ImageSource:
     from timm.data import create_dataset
 
@@ -156,53 +144,21 @@ def _check_links(files: Sequence[Path]) -> None:
 
 
 def _open_parquet(path: Path, split: str, files: Sequence[Path]) -> ImageSource:
-    image_key, label_key = _columns(files[0])
-    reader = _hugging_face_reader(path, files, image_key, label_key)
-    class_names = tuple(sorted(reader.class_to_idx, key=reader.class_to_idx.__getitem__))
-    labels = reader.dataset[label_key]
+    stats = [file.stat() for file in files]
+    reader = read_rows(files, _stamp(stats))
+    class_names, labels = reader.columns.class_names, reader.labels()
     without = sum(label is None or not 0 <= label < len(class_names) for label in labels)
     if without:
         raise UserError(
             f"{files[0]}: {without} of {len(labels)} rows have no label. Leave them out, or name a split with labels."
         )
-    labels_N = np.array(labels, dtype=np.int64)
     ids = tuple(f"{split}/{row:07d}" for row in range(len(reader)))
-    return _source(str(path), class_names, ids, labels_N, [file.stat() for file in files], reader)
+    return _source(str(path), class_names, ids, np.array(labels, dtype=np.int64), stats, reader)
 
 
-def _columns(file: Path) -> tuple[str, str]:
-    """The names of the image and the label column."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        metadata = pq.read_schema(file).metadata or {}
-        features = json.loads(metadata[b"huggingface"])["info"]["features"]
-        kinds = {feature["_type"]: name for name, feature in features.items()}
-        return kinds["Image"], kinds["ClassLabel"]
-    except (OSError, pa.ArrowInvalid) as error:
-        raise UserError(f"{file} is not a readable parquet file ({error}). Fetch it again.") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(
-            f"{file} has no Hugging Face columns of type Image and ClassLabel. Export it with datasets.Dataset."
-        ) from error
-
-
-def _hugging_face_reader(path: Path, files: Sequence[Path], image_key: str, label_key: str) -> Any:
-    from timm.data import create_dataset
-
-    import datasets
-
-    datasets.disable_progress_bars()
-    logging.getLogger("datasets").setLevel(logging.ERROR)
-    prefix = files[0].name.partition("-")[0].removesuffix(".parquet")
-    split = {"val": "validation"}.get(prefix, prefix)  # the library renames it like this
-    try:
-        reader = create_dataset(f"hfds/{path.resolve()}", split=split, input_key=image_key, target_key=label_key).reader
-    except (ValueError, OSError, datasets.exceptions.DatasetsError) as error:
-        reason = str(error.__cause__ or error).partition("\n")[0]
-        raise UserError(f"{path}/{prefix}-*.parquet can't be read ({reason}). Fetch the files again.") from error
-    return reader
+def _stamp(stats: Sequence[os.stat_result]) -> str:
+    """A digest that changes when a file does. Its time of change, unlike that of its content, can't be set back."""
+    return _digest([[stat.st_size, stat.st_mtime_ns, stat.st_ino, stat.st_ctime_ns] for stat in stats])
 
 
 def _source(
@@ -213,9 +169,8 @@ def _source(
     stats: Sequence[os.stat_result],
     reader: Any,
 ) -> ImageSource:
-    stamp = _digest([[stat.st_size, stat.st_mtime_ns, stat.st_ino] for stat in stats])
     positions_N = np.arange(len(ids), dtype=np.int64)
-    source = ImageSource(path, class_names, ids, labels_N, "", stamp, reader, positions_N)
+    source = ImageSource(path, class_names, ids, labels_N, "", _stamp(stats), reader, positions_N)
     sampled = [_content(source, int(i)) for i in np.linspace(0, len(ids) - 1, min(len(ids), SAMPLED))]
     sizes = [stat.st_size for stat in stats]
     return replace(source, fingerprint=_digest([class_names, ids, labels_N.tolist(), sizes, sampled]))

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,6 +67,90 @@ def test_hugging_face_parquet(name: str, tmp_path: Path, toy: Path) -> None:
     assert source.class_names == folder.class_names
     assert np.array_equal(source.labels_N, folder.labels_N)
     assert source.image(5).tobytes() == folder.image(5).tobytes()
+
+
+def table(
+    file: Path, toy: Path, rows: list[tuple[str, int]], names: list[str], columns: tuple[str, ...] = ("label",)
+) -> None:
+    """A parquet file of pictures of the toy data, by class folder, with their labels."""
+    import datasets
+
+    features = datasets.Features(
+        {"image": datasets.Image(), **dict.fromkeys(columns, datasets.ClassLabel(names=names))}
+    )
+    pictures = [{"bytes": (toy / f"val/{name}/0.png").read_bytes(), "path": None} for name, _ in rows]
+    content = {"image": pictures, **{column: [label for _, label in rows] for column in columns}}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    datasets.Dataset.from_dict(content, features=features).to_parquet(str(file))
+
+
+def test_all_files_of_a_split_must_be_there(tmp_path: Path, toy: Path) -> None:
+    for part in (0, 2):
+        table(tmp_path / f"val-0000{part}-of-00003.parquet", toy, [("cat", 0), ("dog", 1)], ["cat", "dog"])
+    with pytest.raises(UserError, match=r"lacks 1 of the 3 files of this split, number 1 \(from 0\) among them"):
+        open_split(tmp_path, "val")
+    table(tmp_path / "val-00001-of-00003.parquet", toy, [("owl", 0), ("owl", 1)], ["cat", "dog"])
+    source = open_split(tmp_path, "val")
+    assert source.labels_N.tolist() == [0, 1, 0, 1, 0, 1]
+    assert source.data(2) == (toy / "val/owl/0.png").read_bytes()
+    table(tmp_path / "val-00000-of-00001.parquet", toy, [("cat", 0)], ["cat", "dog"])
+    with pytest.raises(UserError, match="holds files of several exports"):
+        open_split(tmp_path, "val")
+
+
+def test_classes_in_another_order_in_a_later_file(tmp_path: Path, toy: Path) -> None:
+    table(tmp_path / "val-00000-of-00002.parquet", toy, [("cat", 0), ("dog", 1)], ["cat", "dog"])
+    table(tmp_path / "val-00001-of-00002.parquet", toy, [("cat", 1), ("dog", 0)], ["dog", "cat"])
+    with pytest.raises(UserError, match=r"val-00000.* and .*val-00001.* have .* other classes, or classes in another"):
+        open_split(tmp_path, "val")
+
+
+def test_a_file_of_the_same_time_and_size_is_read_anew(tmp_path: Path, toy: Path) -> None:
+    file, other = tmp_path / "val-00000-of-00001.parquet", tmp_path / "other.parquet"
+    table(file, toy, [("cat", 0), ("dog", 1)], ["cat", "dog"])
+    table(other, toy, [("cat", 1), ("dog", 0)], ["cat", "dog"])
+    before = open_split(tmp_path, "val")
+    seen, size = file.stat(), file.stat().st_size
+    assert other.stat().st_size == size
+    file.write_bytes(other.read_bytes())  # as `cp -p` does: the same file on the disk, with the time set back
+    os.utime(file, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    after = open_split(tmp_path, "val")
+    assert before.labels_N.tolist() == [0, 1] and after.labels_N.tolist() == [1, 0]
+    assert before.stamp != after.stamp and before.fingerprint != after.fingerprint
+
+
+def test_a_readme_beside_the_files_is_not_asked(tmp_path: Path, toy: Path) -> None:
+    table(tmp_path / "train-00000-of-00001.parquet", toy, [("cat", 0)], ["cat", "dog"])
+    table(tmp_path / "validation-00000-of-00001.parquet", toy, [("cat", 0), ("dog", 1)], ["cat", "dog"])
+    misled = "- config_name: default\n  data_files:\n  - split: validation\n    path: train-*.parquet"
+    (tmp_path / "README.md").write_text(f"---\nconfigs:\n{misled}\n---\n")
+    assert len(open_split(tmp_path, "val")) == 2
+
+
+def test_a_folder_whose_name_looks_like_a_pattern(tmp_path: Path, toy: Path) -> None:
+    folder = tmp_path / "my data [v2] *\N{GRINNING FACE}"
+    table(folder / "val-00000-of-00001.parquet", toy, [("cat", 0), ("dog", 1)], ["cat", "dog"])
+    assert len(open_split(folder, "val")) == 2
+
+
+def test_two_label_columns_are_not_guessed_between(tmp_path: Path, toy: Path) -> None:
+    file = tmp_path / "val.parquet"
+    table(file, toy, [("cat", 0)], ["cat", "dog"], ("fine_label", "coarse_label"))
+    with pytest.raises(UserError, match=r"2 columns of type ClassLabel \(fine_label, coarse_label\)"):
+        open_split(tmp_path, "val")
+
+
+def test_a_row_without_an_image(tmp_path: Path, toy: Path) -> None:
+    import datasets
+
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["cat", "dog"])})
+    content = {"image": [None, {"bytes": b"", "path": None}], "label": [0, 1]}
+    datasets.Dataset.from_dict(content, features=features).to_parquet(str(tmp_path / "val.parquet"))
+    source = open_split(tmp_path, "val")
+    with pytest.raises(UserError, match="0000000 holds no image. Leave the row out"):
+        source.data(0)
+    with pytest.raises(UserError, match="0000001 is not a readable image"):
+        source.image(1)
 
 
 def test_cifar10_as_it_comes(shared: Path) -> None:
