@@ -130,13 +130,18 @@ def pick(name: str, options: Mapping[str, N], kind: str) -> N:
     return options[name]
 
 
+def is_file_name(name: str) -> bool:
+    """Whether a name is safe as a file's: letters, digits and . _ + -, at most 100."""
+    return re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}", name) is not None
+
+
 def require_name(name: str, word: str) -> None:
     """Accept names that are safe as file names.
 
     Raises:
         UserError: it is not one.
     """
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}", name):
+    if not is_file_name(name):
         raise UserError(f"A {word}'s name is made of letters, digits and . _ + -, at most 100, not {name[:40]!r}.")
 
 

@@ -1,11 +1,12 @@
 """Crops on disk: every image is decoded and cut once, for all conditions, models and later runs.
 
     CROPS/<key>/crops.u8        N x H x W x 3 bytes, memory-mapped
+    CROPS/<key>/crops.crc32     N checksums
     CROPS/<key>/manifest.json   which images they are crops of
 
 The key is a digest of where the data is, the data's fingerprint, the images that are taken and the protocol's crop. A
 folder is written under a temporary name and then renamed, so a folder that exists is complete. A lock makes the second
-of two processes wait for the first.
+of two processes wait for the first. A process checks each crop against its checksum when it first reads it.
 
 Why raw bytes and not an image format? Reading an image, in any order, must cost nothing beside a forward pass.
 """
@@ -14,6 +15,7 @@ import json
 import os
 import shutil
 import tempfile
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from robustbench_cls.core.arrays import UInt8Image
 from robustbench_cls.core.files import locked, write_json
@@ -32,10 +35,45 @@ from robustbench_cls.data.source import ImageSource
 
 FORMAT = 1
 PIXELS = "crops.u8"
+CHECKSUMS = "crops.crc32"
 MANIFEST = "manifest.json"
 
 SPARE = 1 << 30
 """Bytes of the disk that are left free: crops are stored only where more room than this stays."""
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """Crops on disk.
+
+    Attributes:
+        place: their folder.
+        pixels_NHW3: the crops.
+        checksums_N: CRC-32 of each.
+        found_N: 1 for those found to be as their checksum says, -1 for those found to be not, 0 before that.
+    """
+
+    place: Path
+    pixels_NHW3: UInt8Image
+    checksums_N: npt.NDArray[np.uint32]
+    found_N: npt.NDArray[np.int8]
+
+    @classmethod
+    def open(cls, place: Path, shape: tuple[int, ...]) -> "_Stored":
+        """The crops in a folder that holds them whole."""
+        checksums_N = np.fromfile(place / CHECKSUMS, np.uint32)
+        return cls(
+            place, np.memmap(place / PIXELS, np.uint8, "r", shape=shape), checksums_N, np.zeros(shape[0], np.int8)
+        )
+
+    def crop(self, index: int) -> UInt8Image | None:
+        """Crop `index`, or None where it has changed on the disk."""
+        crop_HW3: UInt8Image = self.pixels_NHW3[index]
+        if not self.found_N[index]:
+            self.found_N[index] = 1 if zlib.crc32(crop_HW3.data) == self.checksums_N[index] else -1
+            if self.found_N[index] < 0:
+                notice(f"A crop in {self.place} has changed on the disk; its image is decoded anew. Delete the folder.")
+        return crop_HW3 if self.found_N[index] > 0 else None
 
 
 @dataclass(frozen=True)
@@ -44,7 +82,7 @@ class Crops:
 
     source: ImageSource
     protocol: Protocol
-    stored_NHW3: UInt8Image | None = None
+    stored: "_Stored | None" = None
 
     def __len__(self) -> int:
         return len(self.source)
@@ -55,8 +93,7 @@ class Crops:
         Raises:
             UserError: the image can't be read; the message names it.
         """
-        if self.stored_NHW3 is not None:
-            stored_HW3: UInt8Image = self.stored_NHW3[index]
+        if self.stored is not None and (stored_HW3 := self.stored.crop(index)) is not None:
             return stored_HW3
         return _crop(self.source, index, self.protocol)
 
@@ -82,7 +119,7 @@ def open_crops(source: ImageSource, protocol: Protocol, folder: Path | None, thr
     except OSError as error:
         notice(f"{place}: {error.strerror or error}. Images are decoded for each condition instead.")
         return Crops(source, protocol)
-    return Crops(source, protocol, np.memmap(place / PIXELS, np.uint8, "r", shape=tuple(about["shape"])))
+    return Crops(source, protocol, _Stored.open(place, tuple(about["shape"])))
 
 
 def _crop(source: ImageSource, index: int, protocol: Protocol) -> UInt8Image:
@@ -111,6 +148,7 @@ def _is_there(place: Path, about: dict[str, Any], source: ImageSource) -> bool:
     try:
         told = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
         whole = (place / PIXELS).stat().st_size == int(np.prod(about["shape"]))
+        whole &= (place / CHECKSUMS).stat().st_size == 4 * len(source)
     except (OSError, ValueError):
         told, whole = {}, False
     if whole and told == {**about, "stamp": source.stamp}:
@@ -145,8 +183,9 @@ def _store(
         _reserve(temporary / PIXELS, int(np.prod(about["shape"])))
         crops_NHW3 = np.memmap(temporary / PIXELS, np.uint8, "r+", shape=tuple(about["shape"]))
         with progress_bar(len(source), 0, f"crops of {source.path}", show=progress) as bar:
-            _fill(crops_NHW3, source, protocol, threads, bar.update)
+            checksums_N = _fill(crops_NHW3, source, protocol, threads, bar.update)
         crops_NHW3.flush()
+        checksums_N.tofile(temporary / CHECKSUMS)
         write_json(temporary / MANIFEST, {**about, "stamp": source.stamp})
         temporary.chmod(0o755)
         temporary.rename(place)
@@ -165,9 +204,13 @@ def _reserve(path: Path, size: int) -> None:
 
 def _fill(
     crops_NHW3: UInt8Image, source: ImageSource, protocol: Protocol, threads: int, advance: Callable[[int], object]
-) -> None:
+) -> npt.NDArray[np.uint32]:
+    """Fill in all crops, and give their checksums."""
+    checksums_N = np.zeros(len(source), np.uint32)
+
     def fill(index: int) -> None:
-        crops_NHW3[index] = _crop(source, index, protocol)
+        crop_HW3 = np.ascontiguousarray(_crop(source, index, protocol))
+        crops_NHW3[index], checksums_N[index] = crop_HW3, zlib.crc32(crop_HW3.data)
 
     with ThreadPoolExecutor(max(threads, 1)) as pool:
         try:
@@ -176,3 +219,4 @@ def _fill(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+    return checksums_N

@@ -4,15 +4,18 @@
     RUN/<suite>/<condition>.parquet per-image results (`core.predictions.COLUMNS`)
     RUN/<suite>/samples/<condition>.webp what the model saw of one image
 
-A file is written under a temporary name and renamed, so one that exists is complete. Each carries the
-digest of its run's identity, so a file from another run is refused. Reading needs no torch.
+A file is written under a temporary name and renamed, so one that exists is complete. Each carries the digest of its
+run's identity, so a file of another run is refused, and a digest of what it holds, so an edited or renamed one is
+refused too. Reading needs no torch.
 """
 
 import contextlib
+import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,13 +30,15 @@ from robustbench_cls.core.predictions import COLUMNS, Predictions, columns_of
 from robustbench_cls.core.records import as_record, from_record
 from robustbench_cls.core.run import Circumstances, RunIdentity
 from robustbench_cls.core.suite import Condition, Suite
-from robustbench_cls.results.faults import faults
+from robustbench_cls.results.faults import contradictions, faults
 from robustbench_cls.results.format_2 import upgraded
 
 FORMAT = 3
 MANIFEST = "run.json"
 
 _IDENTITY_KEY = b"robustbench_cls.identity"
+_CONTENT_KEY = b"robustbench_cls.content"
+_SHA256 = "sha256"
 
 
 @dataclass(frozen=True)
@@ -128,7 +133,8 @@ class StoredRun:
 
     def write_table(self, path: Path, results: pa.Table) -> None:
         """Store results of this run in a file, whole or not at all."""
-        mark = {**(results.schema.metadata or {}), _IDENTITY_KEY: self.identity.digest().encode()}
+        mark = {_IDENTITY_KEY: self.identity.digest().encode(), _CONTENT_KEY: _content(path.name, results)}
+        mark = {**(results.schema.metadata or {}), **mark}
         with atomic(path) as temporary:
             marked = results.replace_schema_metadata(mark)
             pq.write_table(marked, temporary, compression="zstd", write_page_checksum=True)
@@ -137,12 +143,17 @@ class StoredRun:
         """Results of this run from a file.
 
         Raises:
-            UserError: it is not there, damaged, or of another run.
+            UserError: it is not there, damaged, edited, renamed, or of another run.
         """
         with _readable(path):
             table = pq.read_table(path, columns=columns, page_checksum_verification=True)
-        if (table.schema.metadata or {}).get(_IDENTITY_KEY) != self.identity.digest().encode():
+        mark = table.schema.metadata or {}
+        if mark.get(_IDENTITY_KEY) != self.identity.digest().encode():
             raise UserError(f"{path} belongs to another run than {self.folder / MANIFEST}. Move it away.")
+        if _CONTENT_KEY in mark and mark[_CONTENT_KEY] != _content(path.name, table):  # older files do not say
+            raise UserError(
+                f"{path} was edited or renamed after it was written. Delete it and start the evaluation again."
+            )
         return table
 
     def predictions(self, without: Collection[Condition] = ()) -> Predictions:
@@ -170,7 +181,8 @@ class StoredRun:
         for condition, table in zip(conditions, tables, strict=True):
             same = all(table[name].equals(tables[0][name]) for name in alike)
             other = "" if same else f"other images than {self.path(conditions[0])}"
-            wrong = other or next(faults(table, kinds, len(self.class_names) or None), "")
+            categories = bool(self.suite.label_space.categories)
+            wrong = other or next(faults(table, kinds, len(self.class_names) or None, categories=categories), "")
             if wrong:
                 raise UserError(f"{self.path(condition)} holds {wrong}. Delete it and start the evaluation again.")
         ids = tuple(tables[0]["image_id"].to_pylist()) if tables else ()
@@ -180,6 +192,17 @@ class StoredRun:
             if name != "image_id"
         }
         return Predictions(conditions, ids, columns, self.imagenet, reference, missing)
+
+
+def _content(name: str, results: pa.Table) -> bytes:
+    """A digest of a file's name and of what it holds, logits apart."""
+    digest = hashlib.sha256(name.encode())
+    for column in (column for column in COLUMNS if column in results.column_names):
+        values = results[column]
+        plain = pa.types.is_string(values.type) or pa.types.is_large_string(values.type) or values.null_count
+        told = json.dumps(values.to_pylist()).encode() if plain else np.ascontiguousarray(values.to_numpy()).tobytes()
+        digest.update(f"\0{column} {values.type}\0".encode() + told)
+    return digest.hexdigest().encode()
 
 
 @contextlib.contextmanager
@@ -232,18 +255,28 @@ def open_run(run: StoredRun) -> StoredRun:
 
 def _write_manifest(run: StoredRun) -> None:
     about = _Manifest(run.identity, run.suite, run.imagenet, run.origin, run.circumstances, run.class_names)
-    write_json(run.folder / MANIFEST, {"format": FORMAT, **as_record(about)})
+    content = {"format": FORMAT, **as_record(about)}
+    write_json(run.folder / MANIFEST, {**content, _SHA256: _sha256(content)})
+
+
+def _sha256(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def read_run(folder: Path) -> StoredRun:
     """The run in `folder`, which holds a `run.json`.
 
     Raises:
-        UserError: it can't be read or is of another version.
+        UserError: it can't be read, was edited, or is of another version.
     """
     manifest = folder / MANIFEST
     try:
         content = dict(json.loads(manifest.read_text(encoding="utf-8")))
+        if (told := content.pop(_SHA256, "")) and told != _sha256(content):
+            raise UserError(
+                f"{manifest} was edited after it was written, so it may no longer say what was measured. Put the "
+                "original back, or evaluate again into another --out."
+            )
         written = content.pop("format")
         if written not in (2, FORMAT):
             raise UserError(f"{manifest} has format {written!r}, this version 2 and {FORMAT}. Update the package.")
@@ -252,6 +285,8 @@ def read_run(folder: Path) -> StoredRun:
         raise UserError(
             f"{manifest} is not a run of this program ({error}). Evaluate again into another --out."
         ) from error
+    if reason := next(contradictions(about.suite, about.identity), ""):
+        raise UserError(f"{manifest} says what can't be: {reason}. Put the original back, or evaluate again.")
     return StoredRun(
         folder, about.identity, about.suite, about.imagenet, about.origin, about.circumstances, about.class_names
     )

@@ -28,7 +28,7 @@ def pixels(crops: Crops) -> np.ndarray:
 
 def test_stored_crops_are_the_decoded_ones(toy: Path, tmp_path: Path) -> None:
     kept, streamed = stored(toy / "val", tmp_path), stored(toy / "val", None)
-    assert isinstance(kept.stored_NHW3, np.memmap) and streamed.stored_NHW3 is None
+    assert isinstance(kept.stored.pixels_NHW3, np.memmap) and streamed.stored is None
     np.testing.assert_array_equal(pixels(kept), pixels(streamed))
     with pytest.raises(ValueError, match="read-only"):
         kept[0][0] = 0
@@ -53,7 +53,7 @@ def test_other_protocols_and_other_images_are_other_crops(toy: Path, tmp_path: P
 
 
 def test_images_as_they_are_stay_where_they_are(toy: Path, tmp_path: Path) -> None:
-    assert stored(toy / "val", tmp_path, Protocol(0, 0, "bilinear")).stored_NHW3 is None
+    assert stored(toy / "val", tmp_path, Protocol(0, 0, "bilinear")).stored is None
     assert not list(tmp_path.iterdir())
 
 
@@ -104,13 +104,13 @@ def test_no_room_is_said_and_images_are_decoded(
 ) -> None:
     monkeypatch.setattr(crop_cache, "SPARE", 1 << 62)
     crops = stored(toy / "val", tmp_path / "crops")
-    assert crops.stored_NHW3 is None and len(pixels(crops)) == 12
+    assert crops.stored is None and len(pixels(crops)) == 12
     assert "Images are decoded for each condition instead; --crops names another folder" in capsys.readouterr().err
 
 
 def test_a_folder_that_can_not_be_written(toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").touch()
-    assert stored(toy / "val", tmp_path / "file" / "crops").stored_NHW3 is None
+    assert stored(toy / "val", tmp_path / "file" / "crops").stored is None
     assert "Images are decoded for each condition instead" in capsys.readouterr().err
 
 
@@ -131,7 +131,7 @@ from robustbench_cls.data.source import open_source
 crops = crop_cache.open_crops(
     open_source(Path(sys.argv[1])), Protocol(36, 32, "bilinear", input_size=32), Path(sys.argv[2]), 1, progress=True
 )
-print(int(crops.stored_NHW3.astype(int).sum()))
+print(int(crops.stored.pixels_NHW3.astype(int).sum()))
 """
 
 
@@ -152,3 +152,25 @@ def test_splits_of_equal_names_and_sizes_do_not_share_crops(tmp_path: Path) -> N
     red, blue = (stored(tmp_path / split, tmp_path / "crops") for split in ("val", "stylized"))
     assert red.source.fingerprint != blue.source.fingerprint
     assert (red[0] == (255, 0, 0)).all() and (blue[0] == (0, 0, 255)).all()
+
+
+def test_a_crop_that_changed_on_the_disk_is_decoded_anew(
+    toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fresh = stored(toy / "val", None)
+    stored(toy / "val", tmp_path)
+    (file,) = tmp_path.rglob(crop_cache.PIXELS)
+    data = bytearray(file.read_bytes())
+    data[5 * 32 * 32 * 3 + 7] ^= 1
+    file.write_bytes(data)
+    crops = stored(toy / "val", tmp_path)
+    for _ in range(2):
+        np.testing.assert_array_equal(pixels(crops), pixels(fresh))
+    assert capsys.readouterr().err.count("has changed on the disk; its image is decoded anew") == 1
+
+
+def test_crops_without_checksums_are_stored_anew(toy: Path, tmp_path: Path) -> None:
+    stored(toy / "val", tmp_path)
+    (file,) = tmp_path.rglob(crop_cache.CHECKSUMS)
+    file.unlink()
+    assert len(stored(toy / "val", tmp_path)) == 12 and file.is_file()

@@ -40,8 +40,9 @@ def stored(
         if condition.stem in right_by_stem:
             right_N = np.array(right_by_stem[condition.stem], bool)
             frame = pd.DataFrame({"image_id": [f"i{i}" for i in range(len(right_N))], "correct": right_N})
-            numbers = {"label": 0, "prediction": 0, "top5": True, "confidence": 0.5, "nll": 1.0, "brier": 0.1}
-            run.write(condition, as_table(frame.assign(**numbers, head_prediction=0, head_correct=right_N)))
+            numbers = {"label": 0, "top5": True, "confidence": 0.5, "nll": 1.0, "brier": 0.1}
+            answers = {"prediction": ~right_N, "head_prediction": ~right_N, "head_correct": right_N}
+            run.write(condition, as_table(frame.assign(**numbers, **answers)))
     return run
 
 

@@ -240,7 +240,8 @@ def right(count: int):
 
     def alter(frame: pd.DataFrame) -> pd.DataFrame:
         correct = np.arange(len(frame)) < count
-        return frame.assign(correct=correct, prediction=np.where(correct, frame.label, (frame.label + 1) % 1000))
+        answer = np.where(correct, frame.label, (frame.label + 1) % 1000)
+        return frame.assign(correct=correct, top5=correct, prediction=answer)
 
     return alter
 
@@ -267,7 +268,7 @@ def test_a_winner_is_named_and_bold_only_beyond_noise(build, counts, winner):
 
 def test_models_on_unlike_images_are_not_ranked(build):
     root = build("a", "imagenet").folder.parent
-    renamed = build("b", "imagenet", alter=lambda frame: frame.assign(correct=True, image_id="other-" + frame.image_id))
+    renamed = build("b", "imagenet", alter=lambda frame: right(40)(frame).assign(image_id="other-" + frame.image_id))
     data = collect([root])
     title, beside = sentences(data)
     assert title == "By top-1 accuracy on imagenet, no model is named best."

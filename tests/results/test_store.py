@@ -1,9 +1,11 @@
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from identities import IDENTITY
@@ -26,8 +28,8 @@ def stored(folder: Path, **identity: object) -> StoredRun:
 
 
 def frame(n: int = 3) -> pd.DataFrame:
-    rows = {name: [0] * n for name in COLUMNS}
-    return pd.DataFrame({**rows, "image_id": [f"a/{i}" for i in range(n)], "correct": [True] * n})
+    rows = {name: [name in ("correct", "top5", "head_correct")] * n for name in COLUMNS}
+    return pd.DataFrame({**rows, "image_id": [f"a/{i}" for i in range(n)]})
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
@@ -150,7 +152,7 @@ def test_a_label_outside_the_label_space_is_named(tmp_path: Path) -> None:
     run = replace(stored(tmp_path), class_names=("cat", "dog"))
     open_run(run)
     for condition in run.all_conditions:
-        run.write(condition, as_table(frame().assign(prediction=1)))
+        run.write(condition, as_table(frame().assign(prediction=1, correct=False)))
     assert run.predictions().columns["prediction"].max() == 1
     for name in ("label", "prediction"):
         for condition in run.all_conditions:
@@ -202,3 +204,94 @@ def test_other_labels_are_another_run(tmp_path: Path) -> None:
     run = open_run(stored(tmp_path))
     with pytest.raises(UserError, match="labels: classes != none"):
         open_run(replace(run, suite=replace(SUITE, labels="none", measures=())))
+
+
+def rewritten(path: Path, **columns: object) -> None:
+    """Edit a stored file as a script would: other values, all else as it is."""
+    table = pq.read_table(path)
+    for name, values in columns.items():
+        place = table.column_names.index(name)
+        table = table.set_column(place, name, pa.array(values, table.schema.field(name).type))
+    pq.write_table(table, path)
+
+
+@pytest.mark.parametrize(
+    ("edit", "old"),
+    [
+        ({"correct": [True, True, False]}, "answers in the column correct that are not those of prediction and label"),
+        ({"head_correct": [False] * 3}, "answers in the column head_correct that are not those of head_prediction"),
+        ({"top5": [False, True, True]}, "right answers that are not among the first five"),
+        ({"correct": [False] * 3, "prediction": [1] * 3}, ""),
+        ({"confidence": [0.25] * 3}, ""),
+        ({"image_id": ["a/0", "a/1", "b/2"]}, ""),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_edited_results_are_noticed(edit: dict[str, object], old: str, tmp_path: Path) -> None:
+    run = open_run(stored(tmp_path / "r"))
+    run.write(FOG, as_table(frame()))
+    rewritten(run.path(FOG), **edit)
+    with pytest.raises(UserError, match=r"fog-3\.parquet was edited or renamed after it was written\. Delete it"):
+        run.predictions()
+    if old:  # of a file that an older version wrote, which has no digest of its content
+        table = pq.read_table(run.path(FOG))
+        mark = {k: v for k, v in table.schema.metadata.items() if k != b"robustbench_cls.content"}
+        pq.write_table(table.replace_schema_metadata(mark), run.path(FOG))
+        with pytest.raises(UserError, match=old):
+            run.predictions()
+
+
+def test_results_under_another_conditions_name_are_noticed(tmp_path: Path) -> None:
+    suite = replace(SUITE, conditions=(FOG, Condition("fog", 1)))
+    run = open_run(replace(stored(tmp_path / "r"), suite=suite))
+    run.write(FOG, as_table(frame()))
+    run.path(FOG).rename(run.path(Condition("fog", 1)))
+    with pytest.raises(UserError, match=r"fog-1\.parquet was edited or renamed"):
+        run.predictions()
+
+
+MANIFEST_EDITS = {
+    "conditions": lambda told: told["suite"]["conditions"].pop(),
+    "severity": lambda told: told["suite"]["conditions"][0].update(severity=9),
+    "name": lambda told: told["suite"]["conditions"][0].update(name="../fog"),
+    "twice": lambda told: told["suite"]["conditions"].append(told["suite"]["conditions"][0]),
+    "suite": lambda told: told["suite"].update(name="other"),
+    "reference": lambda told: told["suite"].update(reference=None),
+    "imagenet": lambda told: told.update(imagenet=False),
+    "class_names": lambda told: told.update(class_names=["a", "b"]),
+    "group": lambda told: told["suite"]["conditions"][0].update(group="mist"),
+    "counted": lambda told: told["suite"]["conditions"][0].update(counted=False),
+    "overlaps": lambda told: told["origin"].update(overlaps=["fog"]),
+    "limit": lambda told: told["identity"].update(limit=5),
+}
+IMPOSSIBLE = {
+    "severity": "the condition fog has severity 9",
+    "name": r"a condition '\.\./fog', which is no name",
+    "twice": "the condition fog-3 twice",
+    "suite": "a run on 'imagenet-c', with the conditions of suite 'other'",
+    "conditions": "it has no conditions",
+}
+
+
+@pytest.mark.parametrize("edit", MANIFEST_EDITS)
+def test_an_edited_manifest_is_noticed(edit: str, tmp_path: Path) -> None:
+    open_run(stored(tmp_path))
+    told = json.loads((tmp_path / "run.json").read_text())
+    MANIFEST_EDITS[edit](told)
+    (tmp_path / "run.json").write_text(json.dumps(told))
+    with pytest.raises(UserError, match=r"run\.json was edited after it was written"):
+        read_run(tmp_path)
+    del told["sha256"]  # as older versions wrote it
+    (tmp_path / "run.json").write_text(json.dumps(told))
+    if edit in IMPOSSIBLE:
+        with pytest.raises(UserError, match=f"says what can't be: .*{IMPOSSIBLE[edit]}"):
+            read_run(tmp_path)
+    else:
+        read_run(tmp_path)
+
+
+def test_a_manifest_that_is_laid_out_anew_is_the_same(tmp_path: Path) -> None:
+    run = open_run(stored(tmp_path))
+    told = json.loads((tmp_path / "run.json").read_text())
+    (tmp_path / "run.json").write_text(json.dumps(told, sort_keys=True, separators=(",", ":")))
+    assert read_run(tmp_path).identity == run.identity
