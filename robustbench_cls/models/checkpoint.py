@@ -5,7 +5,7 @@ A dictionary of plain values and tensors, read with `weights_only=True`: `format
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,13 @@ from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.origin import Origin
 from robustbench_cls.core.records import added, as_record, from_record
 from robustbench_cls.models.choices import LARGEST_INPUT
-from robustbench_cls.models.classifier import Preprocessing
+from robustbench_cls.models.classifier import Preprocessing, tensors_sha256
 from robustbench_cls.models.weights import read_torch_file
 
 FORMAT = "robustbench_cls-1"
 MOST_CLASSES = 1_000_000
+LARGEST_SHADE = 1000
+"""Beyond which a mean or a standard deviation of values in 0..1 is taken for a mistake."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class About:
         settings: every setting of recipe and regimen the weights were trained with.
         overlaps: test corruptions that the recipe's augmentation contains.
         code_sha256: of a recipe of the user's own, with the modules beside it that it imports.
+        weights_sha256: of the weights beside it.
         epoch: epochs finished; top1_accuracy: on the `val` split of the training data, 0..1.
     """
 
@@ -47,6 +50,7 @@ class About:
     top1_accuracy: float
     versions: Mapping[str, str]
     code_sha256: str = added("")
+    weights_sha256: str = added("")
 
     @property
     def origin(self) -> Origin:
@@ -74,9 +78,11 @@ def save(path: Path, about: About, weights: Mapping[str, torch.Tensor], training
     Raises:
         OSError: it could not be written; torch itself raises RuntimeError for a full disk.
     """
+    about = replace(about, weights_sha256=tensors_sha256(weights))
     content = {"format": FORMAT, "about": as_record(about), "weights": dict(weights), "training": dict(training)}
     try:
-        torch.save(content, path)
+        with path.open("wb") as file:  # torch would write a path's name into the file, so that equal runs would differ
+            torch.save(content, file)
     except RuntimeError as error:
         raise OSError(str(error).partition("\n")[0]) from error
 
@@ -104,15 +110,16 @@ def _check(about: About) -> None:
     size, resize = about.preprocessing.input_size, about.preprocessing.resize
     if not 0 < size <= resize <= LARGEST_INPUT:
         raise ValueError(f"input size {size} and resize {resize} are not possible")
-    if not all(about.preprocessing.std):
-        raise ValueError("a std is 0")
+    shades = (*about.preprocessing.mean, *about.preprocessing.std)
+    if not all(abs(shade) < LARGEST_SHADE for shade in shades) or min(about.preprocessing.std) <= 0:
+        raise ValueError("mean and std are not possible")
 
 
 def read_checkpoint(path: Path) -> tuple[About, dict[str, torch.Tensor], dict[str, Any]]:
     """Description, weights and training state of an own checkpoint.
 
     Raises:
-        UserError: the file is not one, or is damaged.
+        UserError: the file is not one, or is damaged, or its weights are not those that it describes.
     """
     content = read_torch_file(path)
     if not is_own(content):
@@ -126,4 +133,10 @@ def read_checkpoint(path: Path) -> tuple[About, dict[str, torch.Tensor], dict[st
         for k, v in weights.items()
     ):
         raise UserError(f"{path} calls itself {FORMAT} but holds no weights.")
-    return read_about(content, path), weights, training if isinstance(training, dict) else {}
+    about = read_about(content, path)
+    if about.weights_sha256 and about.weights_sha256 != tensors_sha256(weights):
+        raise UserError(
+            f"{path} holds other weights than those that its description speaks of. Take the original file; to measure "
+            f"weights of your own, save them alone and give them with --model and --weights."
+        )
+    return about, weights, training if isinstance(training, dict) else {}

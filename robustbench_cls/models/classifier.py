@@ -1,7 +1,7 @@
 """A network with all it takes to show it an image file and to name its answer."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
@@ -109,9 +109,14 @@ class Classifier:
 
 def weights_sha256(network: nn.Module, code: bytes = b"") -> str:
     """A SHA-256 hex digest over names, shapes, types and bytes of all parameters and buffers, after `code`."""
+    return tensors_sha256(network.state_dict(), code)
+
+
+def tensors_sha256(tensors: Mapping[str, torch.Tensor], code: bytes = b"") -> str:
+    """The same of tensors by name."""
     digest = hashlib.sha256(code)
-    for name, tensor in network.state_dict().items():
+    for name, tensor in tensors.items():
         values = tensor.detach().cpu().contiguous()
         digest.update(f"{name} {tuple(values.shape)} {values.dtype}".encode())
-        digest.update(values.reshape(-1).view(torch.uint8).numpy())
+        digest.update(values.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

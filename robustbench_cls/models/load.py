@@ -168,7 +168,7 @@ def _own(path: Path) -> Program:
     about, weights, _ = read_checkpoint(path)
     network = create_network(about.architecture, len(about.class_names), about.preprocessing.input_size)
     load_weights(network, weights, path)
-    digest = weights_sha256(network)
+    digest = about.weights_sha256 or weights_sha256(network)
     return Program(about.name, network.eval(), about.preprocessing, digest, about.class_names, about.origin)
 
 

@@ -4,6 +4,7 @@ import contextlib
 import pickle
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,9 @@ NESTS = (
 )
 """Under which key training code puts the weights; averaged weights are what it would have evaluated."""
 
+DEEPEST = 8
+"""Levels of nesting that are looked into: a file may be nested in itself."""
+
 COUNTERS = "num_batches_tracked"
 
 
@@ -55,6 +59,7 @@ def read_torch_file(path: Path) -> Any:
         UserError: not there, not a PyTorch file, or it asks to run code.
     """
     require_file(path)
+    _check_sums(path)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -66,6 +71,23 @@ def read_torch_file(path: Path) -> Any:
         raise UserError(f"{path} is not a PyTorch file ({first_line(error)}).") from error
     except DAMAGED as error:
         raise UserError(f"{path} is damaged or not a PyTorch file ({first_line(error)}). Fetch it again.") from error
+
+
+def _check_sums(path: Path) -> None:
+    """Compare the checksums in a zip file with its content; PyTorch itself does not.
+
+    Raises:
+        UserError: one is wrong; it names the part.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            wrong = archive.testzip()
+    except (OSError, zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError, EOFError, struct.error) as error:
+        raise UserError(f"{path} is damaged ({first_line(error)}). Fetch it again.") from error
+    if wrong is not None:
+        raise UserError(f"{path} is damaged: the checksum of {wrong} is wrong. Fetch it again, or save it anew.")
 
 
 def _is_pickle(path: Path) -> bool:
@@ -87,7 +109,9 @@ def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
             raise UserError(f"{path} is not a readable safetensors file ({first_line(error)}).") from error
     else:
         content = read_torch_file(path)
-    while isinstance(content, Mapping) and (nest := next((key for key in NESTS if key in content), None)):
+    for _ in range(DEEPEST):
+        if not isinstance(content, Mapping) or not (nest := next((key for key in NESTS if key in content), None)):
+            break
         content = content[nest]
     tensors = isinstance(content, Mapping) and {k: v for k, v in content.items() if isinstance(v, torch.Tensor)}
     if not tensors:
@@ -132,12 +156,24 @@ def load_weights(network: nn.Module, weights: Mapping[str, torch.Tensor], path: 
             "differ, add --ordered-match."
         )
     for name, tensor in weights.items():
+        if name in own and (wrong := _unlike(own[name], tensor)):
+            raise UserError(f"{path}: '{name}' {wrong}. Save the plain weights of the network: its state_dict().")
         if name in own and own[name].shape != tensor.shape:
             raise UserError(
                 f"{path}: '{name}' has shape {tuple(tensor.shape)}, the network's has {tuple(own[name].shape)}. "
                 "Name the right --model, or --class-names for another number of classes."
             )
     network.load_state_dict({k: v for k, v in weights.items() if k in own}, strict=False)
+
+
+def _unlike(own: torch.Tensor, given: torch.Tensor) -> str:
+    """In words, why a tensor can't be put where the network's own is, whatever its shape; empty where it can."""
+    if given.layout != torch.strided or given.is_quantized or given.device.type == "meta":
+        kind = "quantised" if given.is_quantized else "without data" if given.device.type == "meta" else "sparse"
+        return f"is {kind}, and the network takes plain tensors"
+    if own.is_floating_point() != given.is_floating_point() or given.is_complex() or own.is_complex():
+        return f"has numbers of type {str(given.dtype).removeprefix('torch.')}, the network's are {own.dtype}"
+    return ""
 
 
 def load_weights_file(network: nn.Module, path: Path, ordered_match: bool) -> None:

@@ -82,11 +82,10 @@ def train(model: str, recipe: str | Recipe, options: TrainingOptions | None = No
                     "lr": trainer.optimizer.param_groups[0]["lr"],
                     "train_loss": loss,
                     "val_top1_accuracy": top1,
-                    "images_per_second": rate,
                 }
             )
             about = replace(about, epoch=epoch + 1, top1_accuracy=top1)
-            _store(out, about, trainer, history)
+            _store(out, about, trainer, history, rate)
     best = out / "best.pt"
     if not best.is_file():
         raise UserError(f"{best} is gone, though the training is finished. {out / 'last.pt'} holds its last weights.")
@@ -157,7 +156,8 @@ def _resume(out: Path, about: About, trainer: Trainer) -> tuple[About, list[dict
     if not last.exists():
         return about, []
     stored, weights, state = read_checkpoint(last)
-    same = replace(stored, epoch=about.epoch, top1_accuracy=about.top1_accuracy, versions=about.versions)
+    grown = {name: getattr(about, name) for name in ("epoch", "top1_accuracy", "versions", "weights_sha256")}
+    same = replace(stored, **grown)
     differs = [f.name for f in fields(About) if getattr(same, f.name) != getattr(about, f.name)]
     if differs:
         shown = "; ".join(f"{name}: {_changed(getattr(same, name), getattr(about, name))}" for name in differs)
@@ -178,10 +178,10 @@ def _changed(stored: Any, asked: Any) -> str:
     return ", ".join(f"{key} {stored.get(key)} != {asked.get(key)}" for key in keys)
 
 
-def _store(out: Path, about: About, trainer: Trainer, history: list[dict[str, float]]) -> None:
+def _store(out: Path, about: About, trainer: Trainer, history: list[dict[str, float]], rate: float) -> None:
     """The log, `best.pt` where this epoch is the best, and last of all `last.pt`, from which a run goes on."""
     weights = trainer.classifier.network.state_dict()
-    write_log(out, history)
+    write_log(out, history, rate)
     if about.top1_accuracy > max((row["val_top1_accuracy"] for row in history[:-1]), default=-1.0):
         with atomic(out / "best.pt") as temporary:
             save(temporary, about, weights, {})

@@ -1,6 +1,7 @@
 import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
 import timm
 import torch
@@ -231,3 +232,83 @@ def test_a_folder_in_place_of_a_checkpoint(toy_checkpoint: Path) -> None:
         load_classifier(toy_checkpoint.parent, device="cpu", backend="torch")
     with pytest.raises(UserError, match="describes itself"):
         load_classifier(toy_checkpoint, class_names=("a",), device="cpu", backend="torch")
+
+
+def test_flipped_bits_are_refused_or_change_nothing(toy_checkpoint: Path, tmp_path: Path) -> None:
+    whole = load_classifier(toy_checkpoint, device="cpu", backend="torch").weights_sha256
+    content = toy_checkpoint.read_bytes()
+    rng = np.random.default_rng(1)
+    refused = 0
+    for place in rng.integers(0, len(content), 100):
+        altered = bytearray(content)
+        altered[place] ^= 1 << int(rng.integers(8))
+        (tmp_path / "bad.pt").write_bytes(bytes(altered))
+        try:
+            assert load_classifier(tmp_path / "bad.pt", device="cpu", backend="torch").weights_sha256 == whole
+        except UserError as error:
+            assert "bad.pt" in str(error)
+            refused += 1
+    assert refused > 80
+
+
+def test_a_flipped_bit_in_foreign_weights(network: torch.nn.Module, tmp_path: Path) -> None:
+    path = tmp_path / "w.pth"
+    torch.save(network.state_dict(), path)
+    altered = bytearray(path.read_bytes())
+    altered[len(altered) // 2] ^= 1
+    path.write_bytes(bytes(altered))
+    with pytest.raises(UserError, match=r"w\.pth is damaged: the checksum of \S+ is wrong"):
+        load_classifier(NAME, weights=path, device="cpu", backend="torch")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda w: w.to(torch.int32), "has numbers of type int32, the network's are torch.float32"),
+        (lambda w: w > 0, "has numbers of type bool"),
+        (lambda w: w.to(torch.complex64), "has numbers of type complex64"),
+        (lambda w: w.to_sparse(), "is sparse"),
+        (lambda w: torch.quantize_per_tensor(w, 0.1, 0, torch.qint8), "is quantised"),
+    ],
+    ids=["int", "bool", "complex", "sparse", "quantised"],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
+def test_weights_of_another_kind_are_not_cast(change, why: str, network: torch.nn.Module, tmp_path: Path) -> None:
+    weights = network.state_dict()
+    name = next(name for name, values in weights.items() if values.ndim == 4)
+    torch.save({**weights, name: change(weights[name])}, tmp_path / "w.pth")
+    with pytest.raises(UserError, match=rf"w\.pth: '{name}' {why}"):
+        load_classifier(NAME, weights=tmp_path / "w.pth", device="cpu", backend="torch")
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_weights_in_another_precision_are_taken(kind: torch.dtype, network: torch.nn.Module, tmp_path: Path) -> None:
+    halves = {k: v.to(kind) if v.is_floating_point() else v for k, v in network.state_dict().items()}
+    torch.save(halves, tmp_path / "w.pth")
+    assert load_classifier(NAME, weights=tmp_path / "w.pth", device="cpu", backend="torch").imagenet
+
+
+def test_a_file_nested_in_itself(tmp_path: Path) -> None:
+    content: dict[str, object] = {"epoch": 3}
+    content["model"] = content
+    torch.save(content, tmp_path / "w.pth")
+    with pytest.raises(UserError, match="holds no weights"):
+        load_classifier(NAME, weights=tmp_path / "w.pth", device="cpu", backend="torch")
+
+
+def test_weights_of_another_checkpoint(toy_checkpoint: Path, tmp_path: Path) -> None:
+    content = torch.load(toy_checkpoint, weights_only=True)
+    name = next(iter(content["weights"]))
+    content["weights"][name] = content["weights"][name] + 1
+    torch.save(content, tmp_path / "swapped.pt")
+    with pytest.raises(UserError, match=r"swapped\.pt holds other weights than those that its description speaks of"):
+        read_checkpoint(tmp_path / "swapped.pt")
+
+
+@pytest.mark.parametrize("shade", [10**400, 1e300, float("nan"), -1])
+def test_a_preprocessing_that_can_not_be(shade: float, toy_checkpoint: Path, tmp_path: Path) -> None:
+    content = torch.load(toy_checkpoint, weights_only=True)
+    content["about"]["preprocessing"]["std"] = [shade] * 3
+    torch.save(content, tmp_path / "bad.pt")
+    with pytest.raises(UserError, match=r"bad\.pt"):
+        read_checkpoint(tmp_path / "bad.pt")

@@ -211,3 +211,11 @@ def test_a_training_of_before_goes_on_when_a_regimen_has_grown(
     assert train("test_resnet", "baseline", options(toy, tmp_path)).read_bytes() == before
     with pytest.raises(UserError, match=r"holds another training \(settings: later None != 0.5\)"):
         train("test_resnet", "baseline", options(toy, tmp_path, overrides={**SHORT, "later": "0.5"}))
+
+
+def test_equal_runs_are_equal_byte_for_byte(toy: Path, tmp_path: Path) -> None:
+    for name in ("a", "another folder"):
+        train("test_resnet", "baseline", options(toy, tmp_path / name, overrides={**SHORT, "epochs": "1"}))
+    for file in ("best.pt", "last.pt"):
+        first, second = ((tmp_path / name / file).read_bytes() for name in ("a", "another folder"))
+        assert first == second
