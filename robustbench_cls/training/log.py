@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 
 from robustbench_cls.core.files import atomic
 
-
 RATE = "images_per_second"
 
 
