@@ -24,6 +24,10 @@ PATH = click.Path(path_type=Path)
 @click.option("--weights", type=PATH, help="Weights for --model: .pt, .pth or .safetensors. Default: published ones.")
 @click.option("--ordered-match", is_flag=True, help="Match --weights by order where only tensor names differ.")
 @click.option("--class-names", type=PATH, help="File with the head's class names, one a line, for foreign heads.")
+@click.option("--input-size", type=int, default=0, help="Side in px that the model takes. Default: as it says itself.")
+@click.option("--mean", help="Of values in 0..1 by channel, such as 0.485,0.456,0.406. Default: as the model says.")
+@click.option("--std", help="The same of standard deviations.")
+@click.option("--interpolation", default="", help="bilinear, bicubic, ... Default: as the model says.")
 @click.option("--data", type=PATH, help="A data set's root with val/, or one split's folder. Default: datasets/.")
 @click.option("--limit", default=0, help="Images a split, drawn by key: the same for every model. 0: all.")
 @click.option("--seed", default=0, show_default=True, help="Seed of corruptions and of --limit.")
@@ -45,6 +49,10 @@ def command(
     weights: Path | None,
     ordered_match: bool,
     class_names: Path | None,
+    input_size: int,
+    mean: str | None,
+    std: str | None,
+    interpolation: str,
     data: Path | None,
     limit: int,
     seed: int,
@@ -71,7 +79,7 @@ def command(
     from robustbench_cls.core.progress import notice
     from robustbench_cls.core.suite import Suite
     from robustbench_cls.evaluation.options import EvaluationOptions, torchrun_shard
-    from robustbench_cls.models.options import ModelOptions, read_class_names
+    from robustbench_cls.models.options import ModelOptions, read_class_names, read_shades
 
     chosen = [find(name, "robustbench_cls.suites", Suite, "suite") for name in suites]
     rank = torchrun_shard()
@@ -91,7 +99,19 @@ def command(
         progress=first and not as_json,
     )
     names = read_class_names(class_names) if class_names else ()
-    named = ModelOptions(checkpoint or str(model), weights, ordered_match, names, device, precision, backend)
+    named = ModelOptions(
+        model=checkpoint or str(model),
+        weights=weights,
+        ordered_match=ordered_match,
+        class_names=names,
+        device=device,
+        precision=precision,
+        backend=backend,
+        input_size=input_size,
+        mean=read_shades(mean),
+        std=read_shades(std),
+        interpolation=interpolation,
+    )
     named.check()
     options.check(chosen)
     if first:

@@ -55,6 +55,12 @@ def own_files() -> tuple[ModuleType, ...]:
     return tuple(_taken_in.values())
 
 
+def own_file_of(instance: object) -> Path | None:
+    """The file of the user's that defines an instance; None where it is the package's, or was made elsewhere."""
+    holders = [path for path, module in _taken_in.items() if any(value is instance for value in vars(module).values())]
+    return holders[0] if holders else None
+
+
 @cache
 def _discovered(package: str, kind: type[N], several: bool, files: tuple[ModuleType, ...]) -> Mapping[str, N]:
     found: dict[str, tuple[N, ModuleType]] = {}

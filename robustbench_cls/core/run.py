@@ -23,6 +23,7 @@ class RunIdentity:
         members_sha256: of the classes that make up each category, where categories are answered.
         corruptions_sha256: of what corruptions of the user's own do to a known picture.
         answers_sha256: of what a program answers to known photos.
+        normalisation: mean and std of the pixels, where the user or the model's file gave others than were assumed.
     """
 
     model: str
@@ -41,6 +42,7 @@ class RunIdentity:
     members_sha256: str = added("")
     corruptions_sha256: str = added("")
     answers_sha256: str = added("")
+    normalisation: str = added("")
 
     def digest(self) -> str:
         """A SHA-256 hex digest of all fields; a field that came later counts where it says something new."""

@@ -217,4 +217,5 @@ def _identity(
         backend=classifier.backend,
         members_sha256=members_sha256(suite.label_space),
         answers_sha256=classifier.answers_sha256,
+        normalisation=classifier.normalisation,
     )

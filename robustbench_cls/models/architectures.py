@@ -9,11 +9,9 @@ from timm.data import resolve_data_config
 from torch import nn
 
 from robustbench_cls.core.errors import UserError
+from robustbench_cls.models.choices import SMALL_INPUT
 from robustbench_cls.models.classifier import Preprocessing
 from robustbench_cls.models.names import check_architecture
-
-SMALL_INPUT = 128
-"""Below this input size in px an image is used whole: data sets of small images leave no margin to crop."""
 
 
 def create_network(

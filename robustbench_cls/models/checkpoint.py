@@ -15,14 +15,11 @@ from robustbench_cls.core.discovery import require_name
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.origin import Origin
 from robustbench_cls.core.records import added, as_record, from_record
-from robustbench_cls.models.choices import LARGEST_INPUT
-from robustbench_cls.models.classifier import Preprocessing, tensors_sha256
+from robustbench_cls.models.classifier import Preprocessing, check_preprocessing, tensors_sha256
 from robustbench_cls.models.weights import read_torch_file
 
 FORMAT = "robustbench_cls-1"
 MOST_CLASSES = 1_000_000
-LARGEST_SHADE = 1000
-"""Beyond which a mean or a standard deviation of values in 0..1 is taken for a mistake."""
 
 
 @dataclass(frozen=True)
@@ -107,12 +104,7 @@ def _check(about: About) -> None:
     if len(set(about.class_names)) != len(about.class_names):
         raise ValueError("class_names repeat")
     require_name(about.name, "model")
-    size, resize = about.preprocessing.input_size, about.preprocessing.resize
-    if not 0 < size <= resize <= LARGEST_INPUT:
-        raise ValueError(f"input size {size} and resize {resize} are not possible")
-    shades = (*about.preprocessing.mean, *about.preprocessing.std)
-    if not all(abs(shade) < LARGEST_SHADE for shade in shades) or min(about.preprocessing.std) <= 0:
-        raise ValueError("mean and std are not possible")
+    check_preprocessing(about.preprocessing)
 
 
 def read_checkpoint(path: Path) -> tuple[About, dict[str, torch.Tensor], dict[str, Any]]:

@@ -22,6 +22,14 @@ DEVICES = (
 EXTRAS = {"openvino": "openvino", "onnxruntime": "onnx", "onnx": "onnx", "onnxscript": "onnx"}
 """Which extra of this package installs a module."""
 
+INTERPOLATIONS = ("bilinear", "bicubic", "lanczos", "nearest", "box", "hamming")
+
+SMALL_INPUT = 128
+"""Below this input size in px an image is used whole: data sets of small images leave no margin to crop."""
+
+LARGEST_SHADE = 1000
+"""Beyond which a mean or a standard deviation of values in 0..1 is taken for a mistake."""
+
 LARGEST_INPUT = 8192
 """Side in px beyond which an input size is taken for a mistake."""
 

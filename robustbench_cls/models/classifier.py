@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeAlias
 
@@ -11,6 +11,7 @@ from torch import nn
 
 from robustbench_cls.core.origin import Origin
 from robustbench_cls.data.label_spaces import imagenet_1k
+from robustbench_cls.models.choices import INTERPOLATIONS, LARGEST_INPUT, LARGEST_SHADE, SMALL_INPUT
 
 Forward: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
 """From uint8 images_BHW3 at the input size to logits_BC."""
@@ -30,6 +31,32 @@ class Preprocessing:
     interpolation: str
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+
+    def at(self, input_size: int) -> "Preprocessing":
+        """The same for another input size; the shorter side is resized in proportion, small images are used whole."""
+        resize = round(input_size * self.resize / self.input_size) if input_size >= SMALL_INPUT else input_size
+        return replace(self, input_size=input_size, resize=resize)
+
+    def in_words(self) -> str:
+        """How images are shown, such as `resize 256, crop 224, bilinear, mean 0.5 0.5 0.5, std 0.5 0.5 0.5`."""
+        mean, std = (" ".join(f"{value:.4g}" for value in shades) for shades in (self.mean, self.std))
+        return f"resize {self.resize}, crop {self.input_size}, {self.interpolation}, mean {mean}, std {std}"
+
+
+def check_preprocessing(preprocessing: Preprocessing) -> None:
+    """Refuse values that can't be.
+
+    Raises:
+        ValueError: it says which.
+    """
+    size, resize = preprocessing.input_size, preprocessing.resize
+    if not 0 < size <= resize <= LARGEST_INPUT:
+        raise ValueError(f"input size {size} and resize {resize} are not possible")
+    shades = (*preprocessing.mean, *preprocessing.std)
+    if not all(abs(shade) < LARGEST_SHADE for shade in shades) or min(preprocessing.std) <= 0:
+        raise ValueError("mean and std are not possible")
+    if preprocessing.interpolation not in INTERPOLATIONS:
+        raise ValueError(f"interpolation '{preprocessing.interpolation:.40}' is not known")
 
 
 class Pipeline(nn.Module):
@@ -66,6 +93,7 @@ class Classifier:
         forward: what answers; the network itself in eager PyTorch where None.
         backend: what runs `forward`: `torch`, `compile`, `onnxruntime` or `openvino`.
         precision: `float32` or `bfloat16`.
+        normalisation: mean and std, where the user or the model's file gave others than were assumed.
         answers_sha256: of what a program answers to known photos: its files need not tell all that it does.
     """
 
@@ -79,6 +107,7 @@ class Classifier:
     forward: Forward | None = None
     backend: str = "torch"
     precision: str = "float32"
+    normalisation: str = ""
     answers_sha256: str = ""
 
     @property

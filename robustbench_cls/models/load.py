@@ -10,10 +10,11 @@ from torch import nn
 
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.origin import Origin
+from robustbench_cls.core.progress import notice
 from robustbench_cls.data.label_spaces import imagenet_1k
 from robustbench_cls.models.architectures import create_network, preprocessing_of
 from robustbench_cls.models.backends import accelerate, in_batches_of, open_onnx_file, probe, probe_images
-from robustbench_cls.models.checkpoint import read_checkpoint
+from robustbench_cls.models.checkpoint import is_own, read_about, read_checkpoint
 from robustbench_cls.models.choices import CPU_ONLY, check_device
 from robustbench_cls.models.classifier import Classifier, Pipeline, weights_sha256
 from robustbench_cls.models.convert import in_torch
@@ -22,7 +23,7 @@ from robustbench_cls.models.options import TORCHVISION, ModelOptions, kind_of
 from robustbench_cls.models.programs import Program, read_program, run_factory
 from robustbench_cls.models.steadiness import answers_sha256, known_photos, steady_logits
 from robustbench_cls.models.torchvision_models import from_torchvision
-from robustbench_cls.models.weights import fetching, load_weights, load_weights_file
+from robustbench_cls.models.weights import fetching, load_weights, load_weights_file, read_torch_file
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -56,6 +57,10 @@ def load_classifier(
     device: str = "auto",
     precision: str = "auto",
     backend: str = "auto",
+    input_size: int = 0,
+    mean: tuple[float, ...] = (),
+    std: tuple[float, ...] = (),
+    interpolation: str = "",
 ) -> Classifier:
     """The classifier in a file, made by a function of the user's, or of timm or torchvision, ready to answer.
 
@@ -70,12 +75,27 @@ def load_classifier(
         precision: `float32`, `bfloat16` or `auto`, which is float32.
         backend: `torch`, `compile`, `onnxruntime`, `openvino`, or `auto`: the fastest installed one that keeps
             float32 on this device. Where its choice can't run the model, a line on stderr says so and names the next.
+        input_size, mean, std, interpolation: how images are shown, where the model does not say or says it wrong: px,
+            and by channel, of values in 0..1. A line on stderr says what is used, and who says so.
 
     Raises:
         UserError: no such file or model, weights that don't fit, a head whose classes aren't known, outputs that
             are no logits, or a backend that isn't installed or can't run the model.
     """
-    return load(ModelOptions(model, weights, ordered_match, class_names, device, precision, backend))
+    named = ModelOptions(
+        model,
+        weights,
+        ordered_match,
+        class_names,
+        device,
+        precision,
+        backend,
+        input_size=input_size,
+        mean=mean,
+        std=std,
+        interpolation=interpolation,
+    )
+    return load(named)
 
 
 def load(options: ModelOptions) -> Classifier:
@@ -83,7 +103,31 @@ def load(options: ModelOptions) -> Classifier:
     options.check()
     only_cpu = options.backend in CPU_ONLY or kind_of(Path(options.model)) == "onnx"
     device = pick_device("cpu" if only_cpu and options.device == "auto" else options.device)
-    return _running(_find(options), device, options.backend, options.precision)
+    program = _shown_as_asked(_find(options), options)
+    if program.told_by != OWN:
+        by = f"as {program.told_by} says" if program.told_by else "which is assumed, as its file does not tell"
+        notice(f"{program.name} is shown images like this, {by}: {program.preprocessing.in_words()}.")
+    return _running(program, device, options.backend, options.precision)
+
+
+OWN = "its checkpoint"
+"""Who says how images are shown to a model that `robust train` made."""
+
+USER = "the command"
+
+
+def _shown_as_asked(program: Program, options: ModelOptions) -> Program:
+    """The program, images shown to it as the user asked."""
+    own = program.preprocessing
+    if options.input_size:
+        own = own.at(options.input_size)
+    own = replace(
+        own,
+        mean=options.mean or own.mean,  # type: ignore[arg-type]  # three of each, as `ModelOptions.check` saw to
+        std=options.std or own.std,  # type: ignore[arg-type]
+        interpolation=options.interpolation or own.interpolation,
+    )
+    return program if own == program.preprocessing else replace(program, preprocessing=own, told_by=USER)
 
 
 def ready(network: nn.Module, device: torch.device) -> nn.Module:
@@ -102,7 +146,8 @@ def _find(options: ModelOptions) -> Program:
     weights, ordered_match, class_names = options.weights, options.ordered_match, options.class_names
     form = options.form()
     if form == "program":
-        return replace(read_program(path), class_names=class_names)
+        read = read_program(path)
+        return replace(read, class_names=class_names or read.class_names)
     if form == "checkpoint":
         return _own(path)
     if form == "factory":
@@ -110,7 +155,26 @@ def _find(options: ModelOptions) -> Program:
         return replace(run_factory(Path(file), factory), class_names=class_names)
     if form == "torchvision":
         return from_torchvision(text.removeprefix(TORCHVISION), weights, ordered_match, class_names)
-    return _from_timm(text, weights, ordered_match, class_names)
+    if weights is not None and (own := _own_weights(text, weights, class_names)) is not None:
+        return own
+    return _from_timm(text, weights, ordered_match, class_names, options.input_size)
+
+
+def _own_weights(name: str, path: Path, class_names: tuple[str, ...]) -> Program | None:
+    """The checkpoint of `robust train` that the user gave as weights: it describes itself. None where it is none.
+
+    Raises:
+        UserError: it is of another architecture or has other classes than the user says.
+    """
+    if path.suffix == ".safetensors" or not is_own(content := read_torch_file(path)):
+        return None
+    about = read_about(content, path)
+    if about.architecture != name:
+        raise UserError(f"{path} is a checkpoint of {about.architecture}, not of {name}. Name it without --model.")
+    if class_names and class_names != about.class_names:
+        raise UserError(f"{path} describes itself and has other classes than --class-names. Name it without --model.")
+    notice(f"{path} describes itself, so it is measured as it was trained, under the name {about.name}.")
+    return _own(path)
 
 
 def _running(program: Program, device: torch.device, backend: str, precision: str) -> Classifier:
@@ -147,8 +211,15 @@ def _running(program: Program, device: torch.device, backend: str, precision: st
         forward=in_batches_of(running.forward, program.batch) if program.batch else running.forward,
         backend=running.backend,
         precision=running.precision,
+        normalisation=_normalisation(program),
         answers_sha256=answers,
     )
+
+
+def _normalisation(program: Program) -> str:
+    """Mean and std, where others than those that older versions of this program used without asking."""
+    own = program.preprocessing
+    return f"mean {own.mean}, std {own.std}" if program.told_by in (USER, "its file") else ""
 
 
 def _class_names(program: Program, logits_BC: torch.Tensor) -> tuple[str, ...]:
@@ -169,20 +240,23 @@ def _own(path: Path) -> Program:
     network = create_network(about.architecture, len(about.class_names), about.preprocessing.input_size)
     load_weights(network, weights, path)
     digest = about.weights_sha256 or weights_sha256(network)
-    return Program(about.name, network.eval(), about.preprocessing, digest, about.class_names, about.origin)
+    program = Program(about.name, network.eval(), about.preprocessing, digest, about.class_names, about.origin)
+    return replace(program, told_by=OWN)
 
 
-def _from_timm(name: str, weights: Path | None, ordered_match: bool, class_names: tuple[str, ...]) -> Program:
+def _from_timm(
+    name: str, weights: Path | None, ordered_match: bool, class_names: tuple[str, ...], input_size: int
+) -> Program:
     if weights is None:
         with fetching(name):
-            network = create_network(name, len(class_names), 0, pretrained=True)
+            network = create_network(name, len(class_names), input_size, pretrained=True)
     else:
-        network = create_network(name, len(class_names), 0)
+        network = create_network(name, len(class_names), input_size)
         load_weights_file(network, weights, ordered_match)
     names = class_names or _imagenet_names(network, name)
     origin = Origin(architecture=name, weights=str(weights or "timm"))
     digest = weights_sha256(network)
-    return Program(name, network.eval(), preprocessing_of(network), digest, names, origin)
+    return Program(name, network.eval(), preprocessing_of(network), digest, names, origin, told_by="timm")
 
 
 def _imagenet_names(network: nn.Module, name: str) -> tuple[str, ...]:

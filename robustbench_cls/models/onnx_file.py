@@ -8,6 +8,9 @@ from typing import Any
 
 from robustbench_cls.core.errors import UserError
 
+DESCRIPTION = "robustbench_cls.json"
+"""The property that holds the classifier's description; see `models.metadata`."""
+
 FLOAT = 1
 """`TensorProto.FLOAT`."""
 
@@ -20,12 +23,14 @@ class OnnxFile:
         input_size: px; 0 where the file leaves it open.
         batch: the only batch size it takes; 0 for any.
         sha256: of the file, and of the files with its tensors where they stand beside it.
+        description: what `models.metadata` wrote into it; empty where nothing.
     """
 
     path: Path
     input_size: int
     batch: int
     sha256: str
+    description: str = ""
 
 
 def read_onnx_file(path: Path) -> OnnxFile:
@@ -45,7 +50,8 @@ def read_onnx_file(path: Path) -> OnnxFile:
             "the network with images as its only input and logits as its only output."
         )
     batch, size = _shape(inputs[0].type.tensor_type, path)
-    return OnnxFile(path, size, batch, _sha256(path, sorted(_locations(graph))))
+    told = {prop.key: prop.value for prop in model.metadata_props}
+    return OnnxFile(path, size, batch, _sha256(path, sorted(_locations(graph))), told.get(DESCRIPTION, ""))
 
 
 def sha256_of(*paths: Path) -> str:

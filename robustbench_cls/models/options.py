@@ -7,9 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from robustbench_cls.core.corruption import MINIMUM_SIDE
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.files import require_file
-from robustbench_cls.models.choices import check_choice, check_device, check_installed
+from robustbench_cls.models.choices import (
+    INTERPOLATIONS,
+    LARGEST_INPUT,
+    LARGEST_SHADE,
+    check_choice,
+    check_device,
+    check_installed,
+)
 from robustbench_cls.models.names import check_architecture
 
 Form: TypeAlias = Literal["checkpoint", "program", "factory", "torchvision", "timm"]
@@ -26,7 +34,11 @@ MODEL_FILES = {".pt", ".pth", ".safetensors", ".ckpt", ".pt2", ".onnx", ".torchs
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """All that loading a model can be told; see `load_classifier`."""
+    """All that loading a model can be told; see `load_classifier`.
+
+    Attributes:
+        input_size, mean, std, interpolation: how images are shown, where the model's own statement is missing or wrong.
+    """
 
     model: str | Path
     weights: Path | None = None
@@ -35,6 +47,10 @@ class ModelOptions:
     device: str = "auto"
     precision: str = "auto"
     backend: str = "auto"
+    input_size: int = 0
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    interpolation: str = ""
 
     def check(self) -> None:
         """Find mistakes that show without loading anything.
@@ -49,6 +65,20 @@ class ModelOptions:
             check_architecture(str(self.model))
         if self.weights is not None:
             require_file(self.weights)
+        self._check_preprocessing()
+
+    def _check_preprocessing(self) -> None:
+        if self.input_size and not MINIMUM_SIDE <= self.input_size <= LARGEST_INPUT:
+            raise UserError(f"--input-size must be {MINIMUM_SIDE} to {LARGEST_INPUT} px, got {self.input_size}.")
+        if self.interpolation and self.interpolation not in INTERPOLATIONS:
+            raise UserError(f"Unknown interpolation '{self.interpolation}'. Known: {', '.join(INTERPOLATIONS)}.")
+        for option, shades in (("--mean", self.mean), ("--std", self.std)):
+            if shades and (len(shades) != 3 or not all(0 <= shade <= LARGEST_SHADE for shade in shades)):
+                raise UserError(f"{option} takes three numbers for values in 0..1, such as 0.485,0.456,0.406.")
+        if self.std and not all(self.std):
+            raise UserError("--std must not be 0.")
+        if (self.mean or self.std or self.interpolation) and self.form() == "checkpoint":
+            raise UserError(f"{self.model} says itself how images are shown to it; only --input-size may change that.")
 
     def form(self) -> Form:
         """How the user names the model.
@@ -99,6 +129,21 @@ def kind_of(path: Path) -> str:
         return "torchscript"
     exported = "archive_format" in inner or "serialized_exported_program.json" in names
     return "exported" if exported else "checkpoint"
+
+
+def read_shades(text: str | None) -> tuple[float, ...]:
+    """Three numbers for the channels, as `0.485,0.456,0.406` or, alike for all three, `0.5`; none without text.
+
+    Raises:
+        UserError: they are no numbers.
+    """
+    if text is None:
+        return ()
+    try:
+        shades = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise UserError(f"--mean and --std take numbers such as 0.485,0.456,0.406, got '{text:.40}'.") from None
+    return shades * 3 if len(shades) == 1 else shades
 
 
 def read_class_names(path: Path) -> tuple[str, ...]:

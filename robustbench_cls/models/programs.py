@@ -23,10 +23,11 @@ from robustbench_cls.core.errors import UserError, first_line
 from robustbench_cls.core.files import require_file
 from robustbench_cls.core.origin import Origin
 from robustbench_cls.core.own_code import code_sha256, imported_by, named_line, run_file
-from robustbench_cls.models.architectures import SMALL_INPUT, preprocessing_from
-from robustbench_cls.models.choices import LARGEST_INPUT
+from robustbench_cls.models.architectures import preprocessing_from
+from robustbench_cls.models.choices import LARGEST_INPUT, SMALL_INPUT
 from robustbench_cls.models.classifier import Preprocessing, weights_sha256
 from robustbench_cls.models.convert import foreign
+from robustbench_cls.models.metadata import FILE, read_description
 from robustbench_cls.models.onnx_file import OnnxFile, read_onnx_file, sha256_of
 from robustbench_cls.models.options import kind_of
 
@@ -44,6 +45,7 @@ class Program:
         network: a module in evaluation mode, or an ONNX file.
         class_names: empty where only the number of outputs tells.
         batch: the only batch size it takes; 0 for any.
+        told_by: who says how images are shown to it; empty where that is assumed.
         kind: `weights` in a network of timm or torchvision; a `file` that holds a program; or one that a `factory` in
             a Python file made. Of the last two one must look at what they do.
     """
@@ -56,6 +58,7 @@ class Program:
     origin: Origin = field(default_factory=Origin)
     batch: int = 0
     kind: Literal["weights", "file", "factory"] = "weights"
+    told_by: str = ""
 
 
 def default_preprocessing(input_size: int = 0) -> Preprocessing:
@@ -74,13 +77,14 @@ def read_program(path: Path) -> Program:
     kind = kind_of(path)
     if kind == "onnx":
         file = read_onnx_file(path)
-        return _program(path, file, file.input_size, file.batch, file.sha256, kind)
+        return _program(path, file, file.input_size, file.batch, file.sha256, kind, file.description)
+    told: dict[str, str] = {FILE: ""}
     if kind == "exported":
-        network, batch, size = _exported(path)
-        return _program(path, network, size, batch, sha256_of(path), kind)
+        network, batch, size = _exported(path, told)
+        return _program(path, network, size, batch, sha256_of(path), kind, told[FILE])
     with foreign(f"{path} is damaged or no TorchScript file"):
-        script = torch.jit.load(path, map_location="cpu").eval()  # type: ignore[no-untyped-call]
-    return _program(path, script, 0, 0, sha256_of(path), kind)
+        script = torch.jit.load(path, map_location="cpu", _extra_files=told).eval()  # type: ignore[no-untyped-call]
+    return _program(path, script, 0, 0, sha256_of(path), kind, told[FILE])
 
 
 def run_factory(path: Path, factory: str) -> Program:
@@ -104,11 +108,11 @@ def run_factory(path: Path, factory: str) -> Program:
     if any(isinstance(p, UninitializedParameter) for p in network.parameters()):
         raise UserError(f"{factory} in {path} returns a network of lazy layers. Let it run once before it is returned.")
     with foreign(f"{factory} in {path} states a preprocessing that can't be used"):
-        preprocessing = _stated_preprocessing(network)
+        preprocessing, told_by = _stated_preprocessing(network)
     digest = weights_sha256(network.eval(), _code(path))
     name = file_name(f"{path.stem}-{factory}")
     origin = Origin(architecture="factory", weights=f"{path}:{factory}")
-    return Program(name, network, preprocessing, digest, origin=origin, kind="factory")
+    return Program(name, network, preprocessing, digest, origin=origin, kind="factory", told_by=told_by)
 
 
 def _code(path: Path) -> bytes:
@@ -121,19 +125,28 @@ def file_name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.+-]", "-", text).lstrip("-.+")[:100] or "model"
 
 
-def _program(path: Path, network: nn.Module | OnnxFile, size: int, batch: int, digest: str, kind: str) -> Program:
+def _program(
+    path: Path, network: nn.Module | OnnxFile, size: int, batch: int, digest: str, kind: str, description: str | bytes
+) -> Program:
     if size > LARGEST_INPUT:
         raise UserError(f"{path} takes images of {size} px, more than the {LARGEST_INPUT} that are supported.")
     origin = Origin(architecture=kind, weights=str(path))
-    preprocessing = default_preprocessing(size)
-    return Program(file_name(path.name), network, preprocessing, digest, (), origin, batch, "file")
+    name, told = file_name(path.name), read_description(description, path)
+    if told is None:
+        return Program(name, network, default_preprocessing(size), digest, (), origin, batch, "file")
+    if size not in (0, told.preprocessing.input_size):
+        raise UserError(
+            f"{path} takes images of {size} px, and the description in it speaks of {told.preprocessing.input_size}. "
+            "Export it again."
+        )
+    return Program(name, network, told.preprocessing, digest, told.class_names, origin, batch, "file", "its file")
 
 
-def _exported(path: Path) -> tuple[nn.Module, int, int]:
-    """Module, batch size and input size, each 0 where open."""
+def _exported(path: Path, told: dict[str, str]) -> tuple[nn.Module, int, int]:
+    """Module, batch size and input size, each 0 where open; `told` gets the content of the extra files it names."""
     _refuse_pickles(path)
     with foreign(f"{path} is damaged or no exported program, or asks to run a pickle"), _weights_only():
-        program = torch.export.load(path)
+        program = torch.export.load(path, extra_files=told)
     names = set(program.graph_signature.user_inputs)
     shapes = [node.meta["val"].shape for node in program.graph.nodes if node.op == "placeholder" and node.name in names]
     if len(shapes) != 1 or len(shapes[0]) != 4:
@@ -171,10 +184,13 @@ def _weights_only() -> Iterator[None]:
             os.environ[FORCE_WEIGHTS_ONLY] = before
 
 
-def _stated_preprocessing(network: nn.Module) -> Preprocessing:
+def _stated_preprocessing(network: nn.Module) -> tuple[Preprocessing, str]:
+    """The preprocessing, and who states it. A network that was built for another size than it states is shown that."""
     stated = getattr(network, "pretrained_cfg", None) or getattr(network, "default_cfg", None)
     if not stated:
-        return default_preprocessing()
+        return default_preprocessing(), ""
     values = asdict(stated) if is_dataclass(stated) and not isinstance(stated, type) else dict(stated)
     values = {"interpolation": "bilinear", **{k: v for k, v in values.items() if v is not None}}
-    return preprocessing_from(resolve_data_config({}, pretrained_cfg=values))
+    built_for = getattr(getattr(network, "patch_embed", None), "img_size", None)
+    size = int(built_for[0]) if isinstance(built_for, tuple) and len(set(built_for)) == 1 else 0
+    return preprocessing_from(resolve_data_config({}, pretrained_cfg=values), size), "the module itself"

@@ -1,5 +1,6 @@
 """torchvision's classifiers by name: `torchvision:resnet50`, `torchvision:resnet50.IMAGENET1K_V1`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,8 @@ def from_torchvision(name: str, weights: Path | None, ordered_match: bool, class
         load_weights_file(network, weights, ordered_match)
     origin = Origin(architecture=f"{TORCHVISION}{base}", weights=source)
     name = file_name(f"torchvision-{name}")
-    return Program(name, network.eval(), _preprocessing(entry), weights_sha256(network), class_names, origin)
+    program = Program(name, network.eval(), _preprocessing(entry), weights_sha256(network), class_names, origin)
+    return replace(program, told_by="torchvision")
 
 
 def _published(base: str, entry: Any, num_classes: int) -> nn.Module:

@@ -13,14 +13,19 @@ from robustbench_cls.core.suite import WHOLE, Condition, Measure, Suite
 from robustbench_cls.metrics.scoring import all_metrics
 from robustbench_cls.results.store import StoredRun
 
-ROW_FIELDS = ("model", "weights_sha256", "classes_sha256", "precision", "backend", "input_size")
-"""Fields that set rows apart: a model in another number type, run by another program or at another input size."""
+ROW_FIELDS = (
+    *("model", "weights_sha256", "classes_sha256", "precision", "backend", "input_size"),
+    *("answers_sha256", "normalisation"),
+)
+"""Fields that set rows apart: a model in another number type, run by another program or shown images otherwise."""
 
 OWN_FIELDS = ("interpolation", "resize", "crop")
 """Preprocessing that a suite may leave to the model, and models differ in by nature: then it sets no columns apart."""
 
 WORDS = {
+    "answers_sha256": "answers",
     "classes_sha256": "classes of the head",
+    "corruptions_sha256": "own corruptions",
     "conditions": "conditions, groups and what is counted",
     "data_fingerprint": "data fingerprint",
     "images": "images",

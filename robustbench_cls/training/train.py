@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from robustbench_cls.core.discovery import find
+from robustbench_cls.core.discovery import find, own_file_of
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.files import atomic
 from robustbench_cls.core.keys import Key
@@ -59,8 +59,8 @@ def train(model: str, recipe: str | Recipe, options: TrainingOptions | None = No
     training, validation = _sources(options.root)
     fingerprint = names_sha256((training.fingerprint, validation.fingerprint))
     classifier, about, trainer = _prepare(model, chosen, regimen, settings, training, fingerprint, options)
-    if isinstance(recipe, str) and recipe.endswith(".py"):
-        about = replace(about, code_sha256=code_sha256(Path(recipe)))
+    if (code := own_file_of(chosen)) is not None:
+        about = replace(about, code_sha256=code_sha256(code))
     loader, order = training_loader(training, chosen, regimen, settings, about.preprocessing, options.seed, workers)
     out = options.folder(model, chosen)
     about, history = _resume(out, about, trainer)
