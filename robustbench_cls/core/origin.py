@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from robustbench_cls.core.recipe import Setting
+from robustbench_cls.core.records import added
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Origin:
         epoch: epochs finished.
         base: the model that this one is a compression of.
         versions: of the libraries it was trained with.
+        selected_on: fingerprint of the images whose accuracy chose the epoch.
+        notes: what readers of its numbers should know of the training.
     """
 
     architecture: str = ""
@@ -34,3 +37,5 @@ class Origin:
     epoch: int | None = None
     base: str = ""
     versions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    selected_on: str = added("")
+    notes: tuple[str, ...] = added(())

@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from robustbench_cls.core.errors import UserError, first_line
 from robustbench_cls.core.run import names_sha256
 
@@ -56,6 +59,14 @@ class Rows:
         if content is None and not path:
             raise TypeError("no image")
         return (io.BytesIO(content) if content is not None else Path(str(path)).open("rb")), told[self.columns.label]
+
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """Bytes of each encoded image; 0 where it is not in the file."""
+        import pyarrow.compute as pc
+
+        chunks = [chunk.field("bytes") for chunk in self.dataset.data.column(self.columns.image).chunks]
+        sizes = [pc.fill_null(pc.binary_length(chunk), 0).to_numpy(zero_copy_only=False) for chunk in chunks]
+        return np.concatenate([*sizes, np.empty(0)]).astype(np.int64)
 
     def labels(self) -> list[int | None]:
         """The label of each row; None where it has none."""

@@ -37,6 +37,7 @@ class ImageSource:
         stamp: a digest of each file's size and times of change on this machine.
         reader: timm's reader, or the rows of parquet files; `reader[position]` gives an open file and a label.
         positions_N: where each image stands in the reader.
+        sizes_N: bytes of each encoded image.
     """
 
     path: str
@@ -47,6 +48,7 @@ class ImageSource:
     stamp: str
     reader: Any
     positions_N: npt.NDArray[np.int64]
+    sizes_N: npt.NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -86,6 +88,7 @@ class ImageSource:
             ids=tuple(self.ids[i] for i in indices),
             labels_N=self.labels_N[indices],
             positions_N=self.positions_N[indices],
+            sizes_N=self.sizes_N[indices],
         )
 
 
@@ -131,7 +134,8 @@ def _open_folder(path: Path, labelled: bool) -> ImageSource:
         stats = [file.stat() for file in files]
     except OSError as error:
         raise UserError(f"{error.filename} can't be read: {error.strerror}. Is it a broken link?") from error
-    return _source(str(path), class_names, ids, labels_N, stats, reader)
+    sizes_N = np.array([stat.st_size for stat in stats], dtype=np.int64)
+    return _source(str(path), class_names, ids, labels_N, stats, reader, sizes_N)
 
 
 def _check_links(files: Sequence[Path]) -> None:
@@ -153,7 +157,7 @@ def _open_parquet(path: Path, split: str, files: Sequence[Path]) -> ImageSource:
             f"{files[0]}: {without} of {len(labels)} rows have no label. Leave them out, or name a split with labels."
         )
     ids = tuple(f"{split}/{row:07d}" for row in range(len(reader)))
-    return _source(str(path), class_names, ids, np.array(labels, dtype=np.int64), stats, reader)
+    return _source(str(path), class_names, ids, np.array(labels, dtype=np.int64), stats, reader, reader.sizes())
 
 
 def _stamp(stats: Sequence[os.stat_result]) -> str:
@@ -168,9 +172,10 @@ def _source(
     labels_N: npt.NDArray[np.int64],
     stats: Sequence[os.stat_result],
     reader: Any,
+    sizes_N: npt.NDArray[np.int64],
 ) -> ImageSource:
     positions_N = np.arange(len(ids), dtype=np.int64)
-    source = ImageSource(path, class_names, ids, labels_N, "", _stamp(stats), reader, positions_N)
+    source = ImageSource(path, class_names, ids, labels_N, "", _stamp(stats), reader, positions_N, sizes_N)
     sampled = [_content(source, int(i)) for i in np.linspace(0, len(ids) - 1, min(len(ids), SAMPLED))]
     sizes = [stat.st_size for stat in stats]
     return replace(source, fingerprint=_digest([class_names, ids, labels_N.tolist(), sizes, sampled]))

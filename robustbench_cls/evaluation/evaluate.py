@@ -58,9 +58,12 @@ def evaluate(
     plans = [plan(suite, classifier, data, options.limit, options.seed) for suite in chosen]
     out = Path(options.out) if options.out is not None else RUNS / classifier.name
     runs = [open_run(_stored(p, classifier, out)) for p in plans]
+    first = next((p for p in plans if p.ordinary), None)  # the model is looked at once
     for suite_plan, run in zip(plans, runs, strict=True):
         with _claimed(run, shard):
-            _measure_missing(suite_plan, classifier, run, options, workers, shard)
+            _measure_missing(
+                replace(suite_plan, ordinary=suite_plan is first), classifier, run, options, workers, shard
+            )
     return runs
 
 
@@ -120,9 +123,8 @@ def _measure_missing(
         left = with_crops(left, options, workers)
         at_the_start = left[0].part.condition == suite_plan.parts[0].condition and left[0].start == 0
         if options.checks and at_the_start:
-            whole = sum(map(len, suite_plan.parts))
-            part, size = left[0].part, options.batch_size
-            for warning in warnings_of(classifier, part, suite_plan.answers, size, whole, ordinary=suite_plan.ordinary):
+            part, answers, ordinary = left[0].part, suite_plan.answers, suite_plan.ordinary
+            for warning in warnings_of(classifier, part, answers, options.batch_size, ordinary=ordinary):
                 notice(warning)
     label = f"{classifier.name} on {suite_plan.suite.name}" + (f", shard {shard}" if shard.count > 1 else "")
     with progress_bar(total, total - missing, label, show=options.progress) as bar:

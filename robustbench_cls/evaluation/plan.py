@@ -17,6 +17,7 @@ from robustbench_cls.corruptions.engine import all_corruptions, corrupt_image, e
 from robustbench_cls.corruptions.jpeg import QUALITY, jpeg_roundtrip
 from robustbench_cls.corruptions.known_bytes import own_sha256
 from robustbench_cls.data.batches import Part
+from robustbench_cls.data.copies import copies_within
 from robustbench_cls.data.crop_cache import Crops
 from robustbench_cls.data.label_spaces import answers_of, imagenet_1k, members_sha256, to_head
 from robustbench_cls.data.locate import SuiteData, foreign_name, locate
@@ -88,7 +89,7 @@ def plan(suite: Suite, classifier: Classifier, data: Path | None, limit: int, se
         Part(condition, Crops(source, protocol), _change(suite, condition, found.published, seed))
         for condition, source in zip(suite.conditions, sources, strict=True)
     ]
-    notes = _class_notes(select, sources[0])
+    notes = (*_class_notes(select, sources[0]), *_copies_note(sources[0]))
     if suite.reference and found.reference:
         clean = replace(_protocol(suite, classifier, None), jpeg_quality=0, images="stored")
         shown = sources[0] if found.reference == found.images else select(_open(suite, *found.reference))
@@ -182,8 +183,16 @@ def _class_notes(select: _Selection, source: ImageSource) -> tuple[str, ...]:
     others = len(source.class_names) - len(shown)
     if select.suite.labels == "none" or (len(shown) == len(names) and not others):
         return ()
+    if select.limit and not others:  # of a few images, most classes have none
+        return ()
     note = f"{len(shown)} of the {len(names)} classes that compete have images"
     return (f"{note}; {others} folders of other classes are left out" if others else note,)
+
+
+def _copies_note(source: ImageSource) -> tuple[str, ...]:
+    copies = copies_within(source)
+    note = f"{copies} of {len(source)} images are copies of others, so the intervals are narrower than they should be"
+    return (note,) if copies else ()
 
 
 def _change(suite: Suite, condition: Condition, published: bool, seed: int) -> Corrupt | None:

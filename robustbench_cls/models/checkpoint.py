@@ -31,6 +31,8 @@ class About:
         overlaps: test corruptions that the recipe's augmentation contains.
         code_sha256: of a recipe of the user's own, with the modules beside it that it imports.
         weights_sha256: of the weights beside it.
+        selected_on: fingerprint of the images whose accuracy chose `best.pt`.
+        notes: what readers of its numbers should know of the training.
         epoch: epochs finished; top1_accuracy: on the `val` split of the training data, 0..1.
     """
 
@@ -48,6 +50,8 @@ class About:
     versions: Mapping[str, str]
     code_sha256: str = added("")
     weights_sha256: str = added("")
+    selected_on: str = added("")
+    notes: tuple[str, ...] = added(())
 
     @property
     def origin(self) -> Origin:
@@ -61,6 +65,8 @@ class About:
             data=self.data_fingerprint,
             epoch=self.epoch,
             versions=self.versions,
+            selected_on=self.selected_on,
+            notes=self.notes,
         )
 
 

@@ -1,4 +1,4 @@
-"""What an exported file says of the classifier in it: how images are shown to it, and what its answers mean.
+"""Descriptions in exported files: how images are shown to the classifier, and what its answers mean.
 
 A TorchScript, exported or ONNX file holds a network and no preprocessing. Whoever writes one can put this beside it:
 

@@ -19,6 +19,7 @@ from robustbench_cls.metrics.scoring import as_scores, measure
 from robustbench_cls.report.labels import LabelledRun, columns, comparable, label_runs
 from robustbench_cls.report.paired import Paired
 from robustbench_cls.report.section import ReportData, Section
+from robustbench_cls.report.trainings import chosen_on_these_images, unlike_trainings
 from robustbench_cls.report.values import score_table
 from robustbench_cls.results.store import StoredRun, find_runs
 
@@ -77,7 +78,7 @@ def collect(paths: Sequence[Path], baseline: Path | None = None) -> ReportData:
         scores=tuple(scores),
         table=score_table(scores),
         paired=paired,
-        notes=(*_unlike(entries), *notes),
+        notes=(*_unlike(entries), *_of_trainings(entries), *notes),
         looks=looks,
     )
 
@@ -148,6 +149,20 @@ def _in_order(runs: Sequence[StoredRun]) -> tuple[StoredRun, ...]:
     models = list(dict.fromkeys(run.identity.model for run in runs))
     suites = list(dict.fromkeys(run.identity.suite for run in runs))
     return tuple(sorted(runs, key=lambda run: (models.index(run.identity.model), suites.index(run.identity.suite))))
+
+
+def _of_trainings(entries: Sequence[LabelledRun]) -> list[str]:
+    """In words, why models of `robust train` may look better than they are, or than each other."""
+    by_model = {entry.model: entry.run for entry in entries}
+    notes = [f"{text[0].upper()}{text[1:]}." for text in unlike_trainings(list(by_model.items()))]
+    chosen = [entry for entry in entries if chosen_on_these_images(entry.run)]
+    for model in dict.fromkeys(entry.model for entry in chosen):
+        suites = ", ".join(entry.suite for entry in chosen if entry.model == model)
+        notes.append(
+            f"{model} on {suites}: the epoch of these weights was chosen by the accuracy on these images, so its "
+            "numbers are a little too good."
+        )
+    return notes
 
 
 def _unlike(entries: Sequence[LabelledRun]) -> list[str]:

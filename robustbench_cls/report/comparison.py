@@ -15,6 +15,7 @@ from robustbench_cls.metrics.scoring import Measured, all_metrics, measure, unkn
 from robustbench_cls.metrics.significance import ALPHA, holm, mcnemar, resampled
 from robustbench_cls.report import values
 from robustbench_cls.report.labels import comparable, short, suite_on_data, word
+from robustbench_cls.report.trainings import unlike_trainings
 from robustbench_cls.results.store import StoredRun
 
 
@@ -155,7 +156,7 @@ def _unlike(a: StoredRun, b: StoredRun) -> list[str]:
         f"{name} {getattr(a.identity, name)} and {getattr(b.identity, name)}"
         for name in ("precision", "backend")
         if getattr(a.identity, name) != getattr(b.identity, name)
-    ]
+    ] + list(unlike_trainings([("A", a), ("B", b)]))
 
 
 def _of_suite(a: StoredRun, b: StoredRun, both_have: Collection[Condition]) -> Comparison:

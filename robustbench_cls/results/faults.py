@@ -16,7 +16,7 @@ ROUNDING = 1e-4
 
 
 def contradictions(suite: Suite, identity: RunIdentity) -> Iterator[str]:
-    """What a run's manifest says that no evaluation writes, the first one first."""
+    """Statements in a run's manifest that no evaluation writes, in words, the first one first."""
     if suite.name != identity.suite:
         yield f"it is a run on {identity.suite[:100]!r}, with the conditions of suite {suite.name[:100]!r}"
     if not suite.conditions:

@@ -11,12 +11,13 @@ from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.files import atomic
 from robustbench_cls.core.keys import Key
 from robustbench_cls.core.own_code import code_sha256
-from robustbench_cls.core.progress import progress_bar
+from robustbench_cls.core.progress import notice, progress_bar
 from robustbench_cls.core.recipe import Recipe, Regimen, Setting
 from robustbench_cls.core.records import as_record
 from robustbench_cls.core.run import names_sha256
 from robustbench_cls.core.versions import versions
 from robustbench_cls.core.workers import loading_workers
+from robustbench_cls.data.copies import copies_between
 from robustbench_cls.data.label_spaces import to_head
 from robustbench_cls.data.locate import open_split
 from robustbench_cls.data.source import ImageSource
@@ -30,6 +31,9 @@ from robustbench_cls.training.log import write_log
 from robustbench_cls.training.loop import Trainer, make_trainer, pick_precision, train_epoch, validate
 from robustbench_cls.training.options import TrainingOptions
 from robustbench_cls.training.regimens import settle
+
+NO_IDENTITY = ("epoch", "top1_accuracy", "versions", "weights_sha256", "selected_on", "notes")
+"""Fields of a checkpoint's description in which two states of one training may differ."""
 
 
 def train(model: str, recipe: str | Recipe, options: TrainingOptions | None = None) -> Path:
@@ -59,6 +63,7 @@ def train(model: str, recipe: str | Recipe, options: TrainingOptions | None = No
     training, validation = _sources(options.root)
     fingerprint = names_sha256((training.fingerprint, validation.fingerprint))
     classifier, about, trainer = _prepare(model, chosen, regimen, settings, training, fingerprint, options)
+    about = replace(about, selected_on=validation.fingerprint, notes=_copies_notes(training, validation))
     if (code := own_file_of(chosen)) is not None:
         about = replace(about, code_sha256=code_sha256(code))
     loader, order = training_loader(training, chosen, regimen, settings, about.preprocessing, options.seed, workers)
@@ -90,6 +95,18 @@ def train(model: str, recipe: str | Recipe, options: TrainingOptions | None = No
     if not best.is_file():
         raise UserError(f"{best} is gone, though the training is finished. {out / 'last.pt'} holds its last weights.")
     return best
+
+
+def _copies_notes(training: ImageSource, validation: ImageSource) -> tuple[str, ...]:
+    shown, copied = copies_between(validation, training)
+    if not copied:
+        return ()
+    note = (
+        f"{copied} of {shown} validation images looked at are among the training images as well, so the accuracy on "
+        "val says little of new images"
+    )
+    notice(f"{note}. Take other images for val, or leave these out of train.")
+    return (note,)
 
 
 def _sources(root: Path) -> tuple[ImageSource, ImageSource]:
@@ -156,8 +173,7 @@ def _resume(out: Path, about: About, trainer: Trainer) -> tuple[About, list[dict
     if not last.exists():
         return about, []
     stored, weights, state = read_checkpoint(last)
-    grown = {name: getattr(about, name) for name in ("epoch", "top1_accuracy", "versions", "weights_sha256")}
-    same = replace(stored, **grown)
+    same = replace(stored, **{name: getattr(about, name) for name in NO_IDENTITY})
     differs = [f.name for f in fields(About) if getattr(same, f.name) != getattr(about, f.name)]
     if differs:
         shown = "; ".join(f"{name}: {_changed(getattr(same, name), getattr(about, name))}" for name in differs)

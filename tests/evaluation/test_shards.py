@@ -48,7 +48,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 def a_part(name: str, count: int) -> Part:
     ids, none = tuple(map(str, range(count))), np.zeros(count, np.int64)
-    return Part(Condition(name), Crops(ImageSource("x", ("a",), ids, none, "f", "s", None, none), Protocol()))
+    return Part(Condition(name), Crops(ImageSource("x", ("a",), ids, none, "f", "s", None, none, none), Protocol()))
 
 
 @given(

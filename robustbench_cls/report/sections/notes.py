@@ -1,4 +1,4 @@
-"""The numbers that are missing, and why."""
+"""The numbers that are missing, and what the others must be read with."""
 
 from robustbench_cls.report.section import ReportData, Section
 from robustbench_cls.report.template import fill
@@ -9,4 +9,4 @@ def render(data: ReportData) -> str:
     return fill("notes.html", notes=data.notes) if data.notes else ""
 
 
-SECTION = Section(name="notes", title="What is missing, and why", order=70, render=render)
+SECTION = Section(name="notes", title="What is missing, and what to know", order=70, render=render)

@@ -64,6 +64,7 @@ def _origin(origin: Origin) -> dict[str, object]:
         "training data": origin.data,
         "epoch": origin.epoch,
         "compressed from": origin.base,
+        "training notes": origin.notes,
         "training versions": origin.versions,
     }
     return _recorded(known)
