@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import signal
 import sys
 
 import click
@@ -51,9 +52,18 @@ def robust() -> None:
     """
 
 
+class AskedToEndError(KeyboardInterrupt):
+    """A batch system or a user asked the process to end (SIGTERM); it ends as by Ctrl-C."""
+
+
+def _asked_to_end(number: int, frame: object) -> None:
+    raise AskedToEndError
+
+
 def main() -> None:
-    """Run the command line; exit status 2 for what the user can mend, 130 when stopped."""
+    """Run the command line; exit status 2 for what the user can mend, 130 when stopped, 143 when asked to end."""
     keep_freed_memory()
+    signal.signal(signal.SIGTERM, _asked_to_end)
     try:
         with named_lines():
             robust.main(standalone_mode=False)
@@ -63,9 +73,10 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as stop:
         click.echo("\nStopped. What was finished is stored; start the same command again to go on.", err=True)
-        sys.exit(130)
+        asked = isinstance(stop.__cause__, AskedToEndError)  # click puts its own error before it
+        sys.exit(143 if asked else 130)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,9 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from robustbench_cls.core.errors import UserError
 
@@ -21,9 +21,15 @@ CROPS = Path("reports/crops")
 def atomic(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`. It is renamed to `path` when the block ends well, and removed when not.
 
+    Where `path` is a link to a file, that file is written, and the link stays.
+
     Raises:
-        UserError: the disk is full or not writable. Files stored before stay as they are.
+        UserError: the disk is full or not writable, or `path` is a folder or a device. Files stored before stay as they
+            are.
     """
+    path = path.resolve() if path.is_symlink() else path
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path} is no file but a {'folder' if path.is_dir() else 'device'}. Name a file.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
@@ -41,6 +47,18 @@ def atomic(path: Path) -> Iterator[Path]:
         ) from error
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path, names: Sequence[str]) -> None:
+    """Remove temporary files of processes that were killed while they wrote files of these names.
+
+    Args:
+        folder: no other process is writing into it.
+        names: `*` stands for any.
+    """
+    for name in names:
+        for leftover in folder.rglob(f".{name}.????????.tmp"):
+            leftover.unlink(missing_ok=True)
 
 
 def require_writable(folder: Path) -> None:
@@ -79,10 +97,10 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 @contextlib.contextmanager
 def locked(path: Path, *, shared: bool = False, wait: bool = False) -> Iterator[bool]:
-    """Hold a lock on a file. When a process is killed, its locks are free again; the file stays.
+    """Hold a lock on a file. When a process is killed, its locks are free again, and the file stays.
 
     Args:
-        path: the lock's file.
+        path: the lock's file; the last one to hold it removes it.
         shared: let other processes that also ask for a shared lock hold it at the same time.
         wait: wait until the lock is free.
 
@@ -92,19 +110,44 @@ def locked(path: Path, *, shared: bool = False, wait: bool = False) -> Iterator[
     """
     try:
         import fcntl
-
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a")
-    except (ImportError, OSError):  # Windows has no such locks
+    except ImportError:  # Windows has no such locks
+        yield True
+        return
+    kind = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
+    try:
+        file = _lock_file(path, kind)
+    except BlockingIOError:
+        yield False
+        return
+    except OSError:  # some network file systems have no locks, and some folders can't be written
         yield True
         return
     with file:
         try:
-            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-            return
-        except OSError:  # some network file systems have no locks
             yield True
-            return
-        yield True
+        finally:
+            with contextlib.suppress(OSError):  # another process holds it too
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink(missing_ok=True)
+
+
+def _lock_file(path: Path, kind: int) -> TextIO:
+    """The open and locked file of that path; it is opened anew where its last holder removed it meanwhile.
+
+    Raises:
+        BlockingIOError: another process holds it.
+        OSError: there can be no such lock.
+    """
+    import fcntl
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        file = path.open("a")
+        try:
+            fcntl.flock(file, kind)
+            if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                return file
+        except OSError:
+            file.close()
+            raise
+        file.close()

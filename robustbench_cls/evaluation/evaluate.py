@@ -7,7 +7,7 @@ from pathlib import Path
 
 from robustbench_cls.core.discovery import find
 from robustbench_cls.core.errors import UserError
-from robustbench_cls.core.files import RUNS, locked
+from robustbench_cls.core.files import RUNS, locked, remove_leftovers
 from robustbench_cls.core.progress import notice, progress_bar
 from robustbench_cls.core.run import Circumstances
 from robustbench_cls.core.suite import Protocol, Suite
@@ -81,8 +81,7 @@ def _claimed(run: StoredRun, shard: Shard) -> Iterator[None]:
                 "between processes: --shard 1/2, 2/2, ..."
             )
         if alone:
-            for leftover in run.folder.rglob(".*.tmp"):  # of a process that was killed
-                leftover.unlink(missing_ok=True)
+            remove_leftovers(run.folder, ["*"])
         yield
 
 

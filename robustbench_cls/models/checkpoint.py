@@ -87,7 +87,7 @@ def save(path: Path, about: About, weights: Mapping[str, torch.Tensor], training
         with path.open("wb") as file:  # torch would write a path's name into the file, so that equal runs would differ
             torch.save(content, file)
     except RuntimeError as error:
-        raise OSError(str(error).partition("\n")[0]) from error
+        raise OSError("PyTorch could not write all of it; the disk may be full") from error
 
 
 def read_about(content: Mapping[str, Any], path: Path) -> About:

@@ -49,6 +49,7 @@ class TrainingOptions:
         """
         settle(recipe, family_of(model), self.overrides)
         require_name(recipe.name, "recipe")
+        require_name(self.name(model, recipe), "training (model, recipe and seed)")
         loading_workers(self.workers)
         for split in ("train", "val"):
             find_split(self.root, split)

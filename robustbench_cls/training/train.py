@@ -6,9 +6,12 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch.utils.data import DataLoader
+
 from robustbench_cls.core.discovery import find, own_file_of
 from robustbench_cls.core.errors import UserError
-from robustbench_cls.core.files import atomic
+from robustbench_cls.core.files import atomic, locked, remove_leftovers
 from robustbench_cls.core.keys import Key
 from robustbench_cls.core.own_code import code_sha256
 from robustbench_cls.core.progress import notice, progress_bar
@@ -26,11 +29,14 @@ from robustbench_cls.models.checkpoint import About, read_checkpoint, save
 from robustbench_cls.models.classifier import Classifier
 from robustbench_cls.models.load import pick_device, ready
 from robustbench_cls.models.names import family_of
-from robustbench_cls.training.images import make_mix, seed_everything, steps_in, training_loader
+from robustbench_cls.training.images import EpochOrder, make_mix, seed_everything, steps_in, training_loader
 from robustbench_cls.training.log import write_log
 from robustbench_cls.training.loop import Trainer, make_trainer, pick_precision, train_epoch, validate
 from robustbench_cls.training.options import TrainingOptions
 from robustbench_cls.training.regimens import settle
+
+FILES = ("last.pt", "best.pt", "log.csv", "curves.png")
+"""The files of a training."""
 
 NO_IDENTITY = ("epoch", "top1_accuracy", "versions", "weights_sha256", "selected_on", "notes")
 """Fields of a checkpoint's description in which two states of one training may differ."""
@@ -62,24 +68,45 @@ def train(model: str, recipe: str | Recipe, options: TrainingOptions | None = No
     workers = loading_workers(options.workers)
     training, validation = _sources(options.root)
     fingerprint = names_sha256((training.fingerprint, validation.fingerprint))
-    classifier, about, trainer = _prepare(model, chosen, regimen, settings, training, fingerprint, options)
+    about, trainer = _prepare(model, chosen, regimen, settings, training, fingerprint, options)
     about = replace(about, selected_on=validation.fingerprint, notes=_copies_notes(training, validation))
     if (code := own_file_of(chosen)) is not None:
         about = replace(about, code_sha256=code_sha256(code))
     loader, order = training_loader(training, chosen, regimen, settings, about.preprocessing, options.seed, workers)
     out = options.folder(model, chosen)
+    with locked(out / ".lock") as alone:
+        if not alone:
+            raise UserError(f"Another process is training into {out}. Wait for it, or choose another --out.")
+        remove_leftovers(out, FILES)
+        return _epochs(out, about, trainer, loader, order, validation, workers, progress=options.progress)
+
+
+def _epochs(
+    out: Path,
+    about: About,
+    trainer: Trainer,
+    loader: "DataLoader[tuple[torch.Tensor, int]]",
+    order: EpochOrder,
+    validation: ImageSource,
+    workers: int,
+    *,
+    progress: bool,
+) -> Path:
+    """Train for the epochs that are missing; the path of `best.pt`."""
+    classifier, regimen = trainer.classifier, trainer.regimen
     about, history = _resume(out, about, trainer)
     if not history:  # every val image is read once before an epoch's work depends on it
         validate(classifier, validation, 2 * regimen.batch_size, workers)
-    epochs, images = trainer.regimen.epochs, len(loader) * trainer.regimen.batch_size
-    with progress_bar(epochs * images, about.epoch * images, about.name, show=options.progress) as bar:
+        _store_state(out, about, trainer, history)
+    epochs, images = regimen.epochs, len(loader) * regimen.batch_size
+    with progress_bar(epochs * images, about.epoch * images, about.name, show=progress) as bar:
         for epoch in range(about.epoch, epochs):
             order.epoch = epoch
             bar.set_description(f"{about.name}, epoch {epoch + 1}/{epochs}", refresh=False)
             started = time.perf_counter()
             loss = train_epoch(trainer, loader, epoch, bar.update)
             rate = images / (time.perf_counter() - started)
-            top1 = validate(classifier, validation, 2 * trainer.regimen.batch_size, workers)
+            top1 = validate(classifier, validation, 2 * regimen.batch_size, workers)
             bar.set_postfix_str(f"loss {loss:.3f}, val {100 * top1:.1f} %")
             history.append(
                 {
@@ -134,8 +161,8 @@ def _prepare(
     training: ImageSource,
     data_fingerprint: str,
     options: TrainingOptions,
-) -> tuple[Classifier, About, Trainer]:
-    """Network, description and trainer at the first step."""
+) -> tuple[About, Trainer]:
+    """Description and trainer at the first step."""
     classes = len(training.class_names)
     device = pick_device(options.device)
     precision = pick_precision(options.precision, device)
@@ -160,7 +187,7 @@ def _prepare(
     classifier = Classifier(about.name, ready(network, device), about.class_names, about.preprocessing, "", device)
     mix = make_mix(recipe, settings, classes)
     steps = steps_in(len(training), regimen.batch_size)
-    return classifier, about, make_trainer(classifier, regimen, mix, precision, steps, options.seed)
+    return about, make_trainer(classifier, regimen, mix, precision, steps, options.seed)
 
 
 def _resume(out: Path, about: About, trainer: Trainer) -> tuple[About, list[dict[str, float]]]:
@@ -171,6 +198,9 @@ def _resume(out: Path, about: About, trainer: Trainer) -> tuple[About, list[dict
     """
     last = out / "last.pt"
     if not last.exists():
+        others = [name for name in FILES if (out / name).exists()]
+        if others:
+            raise UserError(f"{out} holds {others[0]}, which this training would overwrite. Choose another --out.")
         return about, []
     stored, weights, state = read_checkpoint(last)
     same = replace(stored, **{name: getattr(about, name) for name in NO_IDENTITY})
@@ -201,5 +231,10 @@ def _store(out: Path, about: About, trainer: Trainer, history: list[dict[str, fl
     if about.top1_accuracy > max((row["val_top1_accuracy"] for row in history[:-1]), default=-1.0):
         with atomic(out / "best.pt") as temporary:
             save(temporary, about, weights, {})
+    _store_state(out, about, trainer, history)
+
+
+def _store_state(out: Path, about: About, trainer: Trainer, history: list[dict[str, float]]) -> None:
+    """`last.pt`; from its first writing on, the folder is this training's."""
     with atomic(out / "last.pt") as temporary:
-        save(temporary, about, weights, {**trainer.state(), "history": history})
+        save(temporary, about, trainer.classifier.network.state_dict(), {**trainer.state(), "history": history})

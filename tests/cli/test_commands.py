@@ -4,6 +4,7 @@ import json
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,19 @@ def test_gallery_is_a_picture_of_the_kind_its_name_says(tmp_path: Path, monkeypa
     monkeypatch.chdir(tmp_path)
     here("data", "gallery", "--out", "g.png", "--side", 32)
     assert (tmp_path / "g.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_batch_system_that_ends_a_training_gets_a_line(toy: Path, tmp_path: Path) -> None:
+    small = ["--set", "epochs=500", "--set", "batch_size=12", "--set", "input_size=32", "--workers", "0"]
+    arguments = ["train", "--model", "test_resnet", "--data", str(toy), "--out", str(tmp_path / "out"), *small]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "robustbench_cls.cli.main", *arguments], stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "out/best.pt").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.terminate()
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert told.rstrip().endswith("Stopped. What was finished is stored; start the same command again to go on.")
+    assert "Traceback" not in told

@@ -7,6 +7,7 @@ import torch
 
 from robustbench_cls.core.discovery import discover
 from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.files import locked
 from robustbench_cls.core.recipe import Recipe, Regimen
 from robustbench_cls.core.records import added
 from robustbench_cls.models.checkpoint import read_checkpoint
@@ -219,3 +220,31 @@ def test_equal_runs_are_equal_byte_for_byte(toy: Path, tmp_path: Path) -> None:
     for file in ("best.pt", "last.pt"):
         first, second = ((tmp_path / name / file).read_bytes() for name in ("a", "another folder"))
         assert first == second
+
+
+def test_a_folder_with_other_files_keeps_them(toy: Path, tmp_path: Path) -> None:
+    (tmp_path / "probe").write_text("mine")
+    (tmp_path / ".best.pt.abcdefgh.tmp").touch()  # of a training that was killed
+    (tmp_path / ".mine.tmp").touch()
+    train("test_resnet", "baseline", options(toy, tmp_path, overrides={**SHORT, "epochs": "1"}))
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"probe", ".mine.tmp", "best.pt", "last.pt", "log.csv", "curves.png"}
+    assert (tmp_path / "probe").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["best.pt", "log.csv"])
+def test_files_of_something_else_are_not_overwritten(name: str, toy: Path, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(UserError, match=f"holds {name}, which this training would overwrite. Choose another --out"):
+        train("test_resnet", "baseline", options(toy, tmp_path))
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_two_trainings_into_one_folder(toy: Path, tmp_path: Path) -> None:
+    with locked(tmp_path / ".lock"), pytest.raises(UserError, match="Another process is training into"):
+        train("test_resnet", "baseline", options(toy, tmp_path))
+
+
+def test_a_name_that_could_not_be_read_again_is_refused_at_the_start(toy: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"A training \(model, recipe and seed\)'s name .* at most 100"):
+        train("test_resnet", "baseline", options(toy, tmp_path, seed=10**90))
