@@ -11,6 +11,7 @@ from robustbench_cls.core.corruption import VARIANTS, Variant
 from robustbench_cls.core.errors import UserError
 
 PATH = click.Path(path_type=Path)
+SIDE = click.IntRange(0, 8192)
 
 
 @click.group()
@@ -38,8 +39,12 @@ def shapes(out: Path, train: int, val: int, seed: int) -> None:
 @click.option("--data", type=PATH, required=True, help="Root with val/ (folders or parquet), or one split's folder.")
 @click.option("--out", type=PATH, required=True, help="The new tree: <corruption>/<severity>/<class>/<image>.")
 @click.option("--corruptions", help="Some, separated by commas. Default: all 19; see robust list corruptions.")
-@click.option("--resize", default=256, show_default=True, type=click.IntRange(0), help="Shorter side in px; 0: as is.")
-@click.option("--crop", default=224, show_default=True, type=click.IntRange(0), help="Centre square in px; 0: all.")
+@click.option(
+    "--resize", default=256, show_default=True, type=click.IntRange(0, 8192), help="Shorter side in px; 0: as is."
+)
+@click.option(
+    "--crop", default=224, show_default=True, type=click.IntRange(0, 8192), help="Centre square in px; 0: all."
+)
 @click.option("--limit", default=0, type=click.IntRange(0), help="Images, drawn by key. Default: all.")
 @click.option("--seed", default=0, show_default=True)
 @click.option(
@@ -93,7 +98,9 @@ def corrupt(
 @command.command(epilog="Example: robust data gallery --photo cat.jpg --out gallery.jpg")
 @click.option("--photo", type=PATH, help="Any image. Default: a cat.")
 @click.option("--out", type=PATH, required=True, help="The picture, .jpg or .png.")
-@click.option("--side", default=96, show_default=True, help="Width of each small picture in px.")
+@click.option(
+    "--side", default=96, show_default=True, type=click.IntRange(32, 1024), help="Width of each small picture in px."
+)
 @click.option("--seed", default=0, show_default=True)
 def gallery(photo: Path | None, out: Path, side: int, seed: int) -> None:
     """Show every corruption at every severity on one photo."""

@@ -7,10 +7,19 @@ import simplejpeg
 from PIL import Image, UnidentifiedImageError
 
 from robustbench_cls.core.arrays import UInt8Image
-from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.errors import UserError, first_line
 from robustbench_cls.data.resize import Pixels, working_pixels
 
-Image.MAX_IMAGE_PIXELS = 512 * 1024 * 1024
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
+"""Formats that are read, whatever a file's name ends in: decoders of others may be slow, or ask for programs."""
+
+LARGEST = 512 * 1024 * 1024
+"""Pixels of the largest image that is read; it takes 1.5 GB."""
+
+Image.MAX_IMAGE_PIXELS = LARGEST
+
+DAMAGED = (OSError, SyntaxError, ValueError, TypeError, LookupError, AttributeError, OverflowError, MemoryError)
+"""Errors that Pillow's decoders raise on damaged files."""
 
 JPEG_START = b"\xff\xd8\xff"
 
@@ -33,12 +42,18 @@ def decode_rgb(data: bytes, name: str) -> Image.Image:
         UserError: the file is truncated, is no image, or holds floating-point pixels.
     """
     try:
-        image: Image.Image = Image.open(io.BytesIO(data))
+        image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+        if image.width * image.height > LARGEST:
+            raise ValueError(f"{image.width} x {image.height} px are more than {LARGEST:,} in all")
         image.load()
     except UnidentifiedImageError as error:
-        raise UserError(f"{name} is not a readable image (no known format). Fetch it again, or delete it.") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"{name} is not a readable image ({error}). Fetch it again, or delete it.") from error
+        raise UserError(
+            f"{name} is not a readable image (none of {', '.join(FORMATS)}). Fetch it again, or delete it."
+        ) from error
+    except (*DAMAGED, Image.DecompressionBombError) as error:
+        raise UserError(
+            f"{name} is not a readable image ({first_line(error)}). Fetch it again, or delete it."
+        ) from error
     if image.mode == "RGB":
         return image
     if image.mode == "F":

@@ -96,7 +96,7 @@ def test_a_broken_image_leaves_no_crops(tmp_path: Path, make_folder: Callable[..
     (data / "dog" / "2.png").write_bytes(b"no image")
     with pytest.raises(UserError, match=r"dog/2\.png is not a readable image"):
         stored(data, tmp_path / "crops")
-    assert [path.suffix for path in (tmp_path / "crops").iterdir()] == [".lock"]
+    assert [path.suffix for path in (tmp_path / "crops").iterdir()] == []
 
 
 def test_no_room_is_said_and_images_are_decoded(

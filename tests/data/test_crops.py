@@ -1,4 +1,6 @@
 import io
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -184,3 +186,42 @@ def test_fit_has_pillows_pixels(height: int, width: int, size: int, interpolatio
     pillow = getattr(Image.Resampling, interpolation.upper())
     expected = np.array(Image.fromarray(image_HW3).resize((size, size), pillow))
     np.testing.assert_array_equal(fit(image_HW3, size, interpolation), expected)
+
+
+def png(height: int, width: int) -> bytes:
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic", "lanczos"])
+@pytest.mark.parametrize("shape", [(1, 300), (300, 1), (2, 90), (57, 40), (224, 224)])
+def test_crops_of_other_files_than_jpeg_are_pillows(shape: tuple[int, int], interpolation: str) -> None:
+    protocol = Protocol(256, 224, interpolation)
+    data = png(*shape)
+    np.testing.assert_array_equal(crop_of(data, "x", protocol), crop(decode_rgb(data, "x"), protocol))
+
+
+NARROW = """
+import io, resource, sys
+import numpy as np
+from PIL import Image
+from robustbench_cls.core.suite import Protocol
+from robustbench_cls.data.crops import crop_of
+file = io.BytesIO()
+Image.fromarray(np.zeros((60_000, 1, 3), np.uint8)).save(file, "PNG")
+crop_of(file.getvalue(), "x", Protocol(256, 224, "bilinear"))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(crop_of(file.getvalue(), "x", Protocol(256, 224, "bicubic")).shape, before // 1024)
+"""
+
+
+def test_a_very_narrow_image_takes_little_memory() -> None:
+    told = subprocess.run([sys.executable, "-c", NARROW], capture_output=True, text=True, check=True).stdout.split()
+    assert told[:3] == ["(224,", "224,", "3)"] and int(told[3]) < 1500
+
+
+def test_a_narrow_image_with_another_filter_is_refused() -> None:
+    with pytest.raises(UserError, match=r"bad\.png is 1 x 60000 px and would be resized to 256 x 15360000\. Cut it"):
+        crop_of(png(60_000, 1), "bad.png", Protocol(256, 224, "lanczos"))

@@ -1,4 +1,5 @@
 import io
+import zlib
 
 import numpy as np
 import pytest
@@ -69,3 +70,16 @@ def test_truncated_jpeg_is_refused() -> None:
 def test_floating_point_is_refused() -> None:
     with pytest.raises(UserError, match="floating-point"):
         decode_rgb(encoded(Image.fromarray(RAMP.astype(np.float32)), "TIFF"), "x")
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "ICO", "TGA", "PCX"])
+def test_other_formats_are_not_read_whatever_they_are_called(kind: str) -> None:
+    with pytest.raises(UserError, match=r"x\.png is not a readable image \(none of JPEG, PNG, WEBP"):
+        decode_rgb(encoded(Image.fromarray(COLOUR), kind), "x.png")
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked() -> None:
+    head = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (40_000).to_bytes(4, "big") * 2 + b"\x08\x02\x00\x00\x00"
+    bomb = head + zlib.crc32(head[12:]).to_bytes(4, "big") + b"\x00" * 64
+    with pytest.raises(UserError, match=r"bomb is not a readable image"):
+        decode_rgb(bomb, "bomb")

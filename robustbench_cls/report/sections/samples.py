@@ -47,7 +47,7 @@ def embedded(path: Path) -> str:
     """
     buffer = io.BytesIO()
     try:
-        with Image.open(path) as opened:
+        with Image.open(path, formats=("WEBP", "PNG")) as opened:
             image = opened.convert("RGB")
     except (OSError, SyntaxError) as error:  # Pillow reports broken PNG chunks as SyntaxError
         raise UserError(f"{path} can't be read as an image ({error}). Delete it and evaluate again.") from error
