@@ -128,7 +128,7 @@ def build_shapes(out: Path, *, train: int = 300, val: int = 50, seed: int = 0, p
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         return _existing(out, wanted)
     out = out.resolve()
-    require_writable(out.parent)
+    require_writable(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
         part = Path(folder) / out.name

@@ -1,15 +1,18 @@
 """Entry point: finds the verbs, prints user errors in a line, lets bugs keep their traceback."""
 
+import errno
 import importlib
+import os
 import pkgutil
 import signal
 import sys
+from collections.abc import Sequence
 
 import click
 
 from robustbench_cls import cli
 from robustbench_cls.core.discovery import did_you_mean
-from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.errors import UserError, for_terminal
 from robustbench_cls.core.memory import keep_freed_memory
 from robustbench_cls.core.own_code import named_lines
 
@@ -52,6 +55,28 @@ def robust() -> None:
     """
 
 
+FAULTS = {
+    *(errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ELOOP),
+    *(errno.ENOTDIR, errno.EISDIR, errno.EMFILE, errno.ENFILE, errno.ESTALE),
+}
+"""Errors of the system that the user can mend, and that name the file."""
+
+
+def _told_by_the_system(error: OSError) -> str | None:
+    """In words, a fault of a file or of the output that the user can mend; None for others, which are bugs."""
+    if isinstance(error, BrokenPipeError) or (error.errno == errno.ENOSPC and not error.filename):
+        devnull = os.open(os.devnull, os.O_WRONLY)  # else Python complains once more when it ends
+        os.dup2(devnull, sys.stdout.fileno())
+        return f"Could not write to standard output: {error.strerror}."
+    return f"{error.filename}: {error.strerror}." if error.errno in FAULTS and error.filename else None
+
+
+def _require_readable(arguments: Sequence[str]) -> None:
+    for argument in arguments:
+        if any("\ud800" <= letter <= "\udfff" for letter in argument):
+            raise UserError(f"The name {argument} is not UTF-8, so results could not speak of it. Rename it.")
+
+
 class AskedToEndError(KeyboardInterrupt):
     """A batch system or a user asked the process to end (SIGTERM); it ends as by Ctrl-C."""
 
@@ -65,10 +90,18 @@ def main() -> None:
     keep_freed_memory()
     signal.signal(signal.SIGTERM, _asked_to_end)
     try:
+        _require_readable(sys.argv[1:])
         with named_lines():
             robust.main(standalone_mode=False)
+        if sys.stdout is not None:  # a caller may have closed it
+            sys.stdout.flush()
     except UserError as error:
-        click.echo(f"robust: {error}", err=True)
+        click.echo(f"robust: {for_terminal(str(error))}", err=True)
+        sys.exit(2)
+    except OSError as error:
+        if (told := _told_by_the_system(error)) is None:
+            raise
+        click.echo(f"robust: {for_terminal(told)}", err=True)
         sys.exit(2)
     except click.ClickException as error:
         error.show()

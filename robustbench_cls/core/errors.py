@@ -18,6 +18,16 @@ class NotAsked(NotApplicable):
     """A metric that needs images or an option (such as a baseline) that the user did not name. No note says so."""
 
 
+LONGEST = 1000
+"""Characters of the longest message; a longer one quotes something that is longer than a reader wants."""
+
+
+def for_terminal(message: str) -> str:
+    """A message as it can be printed: the middle of a very long one is left out, control characters are escaped."""
+    told = message if len(message) <= LONGEST else f"{message[: LONGEST // 2]} [...] {message[-LONGEST // 2 :]}"
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in told)
+
+
 def first_line(error: BaseException) -> str:
     """The first line of an error's message, at most 200 characters, or the error's type where it has no message."""
     line = str(error).strip().partition("\n")[0]

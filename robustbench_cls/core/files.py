@@ -68,6 +68,8 @@ def require_writable(folder: Path) -> None:
         UserError: they can't.
     """
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise UserError(f"Can't write into {folder}: {there} is no folder. Choose another folder.")
     try:
         with tempfile.TemporaryFile(dir=there):
             pass

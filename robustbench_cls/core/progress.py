@@ -4,6 +4,8 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
+from robustbench_cls.core.errors import for_terminal
+
 if TYPE_CHECKING:
     from tqdm import tqdm
 
@@ -27,7 +29,7 @@ def notice(text: str) -> None:
     """Print a line for the user above the bars, on standard error."""
     from tqdm import tqdm
 
-    tqdm.write(f"robust: {text}", file=sys.stderr)
+    tqdm.write(f"robust: {for_terminal(text)}", file=sys.stderr)
 
 
 def progress_bar(total: int, done: int, label: str, *, show: bool, unit: str = "img") -> "tqdm[NoReturn]":

@@ -54,7 +54,7 @@ def from_record(kind: type[T], values: Any, where: str) -> T:
         )
     try:
         return msgspec.convert(values, kind)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
         raise UserError(f"{where} can't be read: {error}.") from error
 
 
@@ -74,7 +74,7 @@ def require_types(noun: Any, where: str) -> None:
         elif not (isinstance(hint, type) and isinstance(value, hint)):
             try:
                 msgspec.convert(_plain(value), hint)
-            except msgspec.ValidationError as error:
+            except (msgspec.ValidationError, UnicodeEncodeError) as error:
                 raise UserError(f"{where}: {field.name} can't be {value!r:.60}. {error}.") from error
 
 

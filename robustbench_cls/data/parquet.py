@@ -140,13 +140,14 @@ def _columns(file: Path) -> Columns:
     import pyarrow.parquet as pq
 
     try:
-        metadata = pq.read_schema(file).metadata or {}
+        schema = pq.read_schema(file)
     except (OSError, pa.ArrowException) as error:
         raise UserError(f"{file} is not a readable parquet file ({first_line(error)}). Fetch it again.") from error
     try:
-        features = json.loads(metadata[b"huggingface"])["info"]["features"]
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
         images = [name for name, told in features.items() if told.get("_type") == "Image"]
         labels = {name: tuple(told["names"]) for name, told in features.items() if told.get("_type") == "ClassLabel"}
+        stored = {name: schema.field(name).type for name in (*images, *labels)}
     except (KeyError, TypeError, ValueError, AttributeError):
         images, labels = [], {}
     if not images or not labels:
@@ -160,6 +161,11 @@ def _columns(file: Path) -> Columns:
                 "counts. Export it with one: dataset.remove_columns(...)."
             )
     (label,) = labels
+    if not pa.types.is_integer(stored[label]) or not pa.types.is_struct(stored[images[0]]):
+        raise UserError(
+            f"{file} stores images as {stored[images[0]]} and labels as {stored[label]}; expected a struct with bytes "
+            "and path, and integers. Export it with datasets.Dataset."
+        )
     if not all(isinstance(name, str) for name in labels[label]) or len(set(labels[label])) != len(labels[label]):
         raise UserError(f"{file} has class names that are no text, or one of them twice. Export it again.")
     return Columns(images[0], label, labels[label])

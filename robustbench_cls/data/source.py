@@ -174,11 +174,21 @@ def _source(
     reader: Any,
     sizes_N: npt.NDArray[np.int64],
 ) -> ImageSource:
+    _require_utf_8(path, (*class_names, *ids))
     positions_N = np.arange(len(ids), dtype=np.int64)
     source = ImageSource(path, class_names, ids, labels_N, "", _stamp(stats), reader, positions_N, sizes_N)
     sampled = [_content(source, int(i)) for i in np.linspace(0, len(ids) - 1, min(len(ids), SAMPLED))]
     sizes = [stat.st_size for stat in stats]
     return replace(source, fingerprint=_digest([class_names, ids, labels_N.tolist(), sizes, sampled]))
+
+
+def _require_utf_8(path: str, names: Sequence[str]) -> None:
+    """Refuse names that could not be written into results."""
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise UserError(f"{path} holds the name {name}, which is not UTF-8. Rename it.") from error
 
 
 def _content(source: ImageSource, index: int) -> str:

@@ -153,7 +153,7 @@ def read_class_names(path: Path) -> tuple[str, ...]:
         UserError: no such file, or a name that stands twice.
     """
     try:
-        names = tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+        names = tuple(line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip())
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} can't be read as a list of class names ({error}).") from error
     if not names or len(set(names)) != len(names):

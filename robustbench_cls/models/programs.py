@@ -5,6 +5,7 @@ their own, which PyTorch compiles and runs and which has no way to import Python
 PyTorch operators. Neither is read through a pickle that could import code. A Python file is run as it stands.
 """
 
+import logging
 import os
 import re
 import zipfile
@@ -145,7 +146,7 @@ def _program(
 def _exported(path: Path, told: dict[str, str]) -> tuple[nn.Module, int, int]:
     """Module, batch size and input size, each 0 where open; `told` gets the content of the extra files it names."""
     _refuse_pickles(path)
-    with foreign(f"{path} is damaged or no exported program, or asks to run a pickle"), _weights_only():
+    with foreign(f"{path} is damaged or no exported program, or asks to run a pickle"), _weights_only(), _quiet():
         program = torch.export.load(path, extra_files=told)
     names = set(program.graph_signature.user_inputs)
     shapes = [node.meta["val"].shape for node in program.graph.nodes if node.op == "placeholder" and node.name in names]
@@ -168,6 +169,17 @@ def _refuse_pickles(path: Path) -> None:
         raise UserError(f"{path} is damaged or no exported program ({first_line(error)}).") from error
     if any("opaque_obj" in name or "custom_obj" in name for name in names):
         raise UserError(f"{path} holds pickled objects besides tensors, so it was not loaded. Export it without them.")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """PyTorch logs a traceback of its own before it raises."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 @contextmanager

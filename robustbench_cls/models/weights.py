@@ -2,14 +2,18 @@
 
 import contextlib
 import pickle
+import socket
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import torch
+from huggingface_hub import constants
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from timm.models import clean_state_dict
@@ -188,7 +192,12 @@ def load_weights_file(network: nn.Module, path: Path, ordered_match: bool) -> No
 
 @contextlib.contextmanager
 def fetching(name: str) -> Iterator[None]:
-    """Say what to do where published weights can't be fetched in the block."""
+    """Say what to do where published weights can't be fetched in the block.
+
+    Without a network, the Hub's client takes what an earlier call fetched, and does not try again for a minute.
+    """
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = before or not _reachable(constants.ENDPOINT)
     try:
         yield
     except (OSError, RuntimeError) as error:
@@ -196,3 +205,21 @@ def fetching(name: str) -> Iterator[None]:
             f"The published weights of {name} could not be fetched ({first_line(error)}). "
             "Give a file with --weights, or try again with a network."
         ) from error
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+SECONDS = 3.0
+"""Time in which a server must take a connection."""
+
+
+def _reachable(address: str) -> bool:
+    """Whether a server takes connections; where a proxy stands in between, that is left to the client."""
+    if getproxies():
+        return True
+    told = urlsplit(address)
+    try:
+        socket.create_connection((told.hostname or "", told.port or 443), SECONDS).close()
+    except OSError:
+        return False
+    return True
