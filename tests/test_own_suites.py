@@ -297,7 +297,7 @@ def test_an_edited_corruption_is_another_run_and_edited_measures_are_not(measure
     again = measured(f"# an edit of something else\n{asks}")
     assert again.identity == first.identity and again.suite.measures == (Measure("ce", "darker"),)
     assert {path.name: path.stat().st_mtime_ns for path in again.folder.glob("*.parquet")} == stored
-    with pytest.raises(UserError, match=r"my-corruptions holds another run \(corruptions_sha256: \w{12} != \w{12}\)"):
+    with pytest.raises(UserError, match=r"my-corruptions holds another run \(own corruptions: \w{8} != \w{8}\)"):
         measured(CORRUPTIONS.replace("(severity + 1)", "(severity + 2)"))
 
 

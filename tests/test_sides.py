@@ -70,6 +70,7 @@ TRAININGS: Mapping[str, Callable[[Place], object]] = {
     "overrides": lambda place: {**SETTINGS, "lr": "0.05"},
     "seed": lambda place: 1,
     "precision": lambda place: "bfloat16",
+    "name": lambda place: "mine",
     "out": lambda place: place.root / "trained elsewhere",
     "device": lambda place: "cpu:0",
     "workers": lambda place: 2,

@@ -28,6 +28,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--mean", help="Of values in 0..1 by channel, such as 0.485,0.456,0.406. Default: as the model says.")
 @click.option("--std", help="The same of standard deviations.")
 @click.option("--interpolation", default="", help="bilinear, bicubic, ... Default: as the model says.")
+@click.option("--name", default="", help="Under which reports speak of the model. Default: its own.")
 @click.option("--data", type=PATH, help="A data set's root with val/, or one split's folder. Default: datasets/.")
 @click.option("--limit", default=0, help="Images a split, drawn by key: the same for every model. 0: all.")
 @click.option("--seed", default=0, show_default=True, help="Seed of corruptions and of --limit.")
@@ -40,7 +41,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps, ...")
 @click.option("--precision", type=click.Choice(PRECISIONS), default="auto", help="Of the network. auto: float32.")
 @click.option("--backend", type=click.Choice(BACKENDS), default="auto", help="What runs it. auto: the fastest one.")
-@click.option("--out", type=PATH, help="Folder of the run. Default: reports/runs/<model>.")
+@click.option("--out", type=PATH, help="Folder of the results. Default: the checkpoint's, or reports/runs/<model>.")
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
 def command(
     checkpoint: Path | None,
@@ -53,6 +54,7 @@ def command(
     mean: str | None,
     std: str | None,
     interpolation: str,
+    name: str,
     data: Path | None,
     limit: int,
     seed: int,
@@ -111,9 +113,10 @@ def command(
         mean=read_shades(mean),
         std=read_shades(std),
         interpolation=interpolation,
+        name=name,
     )
     named.check()
-    options.check(chosen)
+    options.check(chosen, named.home())
     if first:
         notice("Loading PyTorch ...")
     from robustbench_cls.cli.output import print_scores

@@ -18,16 +18,18 @@ PATH = click.Path(path_type=Path)
 @click.option("--model", default="resnet50", show_default=True, help="Any timm classifier.")
 @click.option("--data", type=PATH, help="Root with train/ and val/ (folders or parquet). Default: datasets/imagenet.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting, e.g. --set epochs=4.")
+@click.option("--name", default="", help="Of the run, in reports too. Default: <model>-<recipe>-s<seed>.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--precision", default="auto", show_default=True, help="auto, float32, bfloat16 or float16.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps, ...")
 @click.option("--workers", type=int, help="Loading processes. Default: one a core.")
-@click.option("--out", type=PATH, help="Folder of the run. Default: reports/runs/<model>-<recipe>-s<seed>.")
+@click.option("--out", type=PATH, help="Folder of the run. Default: reports/runs/<name>.")
 def command(
     recipe: str,
     model: str,
     data: Path | None,
     overrides: tuple[str, ...],
+    name: str,
     seed: int,
     precision: str,
     device: str,
@@ -49,6 +51,7 @@ def command(
         data=data,
         overrides=pairs(overrides),
         seed=seed,
+        name=name,
         precision=precision,
         out=out,
         device=device,

@@ -49,15 +49,15 @@ class RunIdentity:
         return hashlib.sha256(json.dumps(as_record(self), sort_keys=True).encode()).hexdigest()
 
     def differences(self, other: "RunIdentity") -> list[str]:
-        """`field: this != that` for each field that differs, the protocol's one by one."""
+        """`field: this != that` in words for each field that differs, the protocol's one by one."""
         mine, theirs = self._flat(), other._flat()
         unlike = [name for name in mine if mine[name] != theirs[name]]
-        return [f"{name}: {_short(mine[name])} != {_short(theirs[name])}" for name in unlike]
+        return [f"{word(name)}: {short(name, mine[name])} != {short(name, theirs[name])}" for name in unlike]
 
     def _flat(self) -> dict[str, Any]:
         values = asdict(self)
         protocol = values.pop("protocol")
-        return {**values, **{f"protocol.{name}": value for name, value in protocol.items()}}
+        return {**values, **protocol}
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,45 @@ class Circumstances:
     versions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
-def _short(value: object) -> str:
-    """A value in at most 40 characters; of a hash its first 12."""
-    text = str(value)
-    is_hash = len(text) == 64 and all(letter in "0123456789abcdef" for letter in text)
-    return text[:12] if is_hash else text[:40]
+WORDS = {
+    "answers_sha256": "answers",
+    "classes_sha256": "classes of the head",
+    "corruptions_sha256": "own corruptions",
+    "conditions": "conditions, groups and what is counted",
+    "data_fingerprint": "data fingerprint",
+    "input_size": "input size",
+    "jpeg_quality": "JPEG quality",
+    "label_space": "label space",
+    "label_space_sha256": "competing classes",
+    "members_sha256": "classes of the categories",
+    "suite_version": "suite version",
+    "weights_sha256": "weights",
+}
+"""Names of fields in text, where they are not the fields' own."""
+
+DIGESTS = ("conditions", "data_fingerprint", *(name for name in WORDS if name.endswith("_sha256")))
+"""Fields whose values tell a reader only that they differ."""
+
+SHORT = 8
+"""Digits of a digest that are shown."""
+
+
+def word(field: str) -> str:
+    """The name of a field in text."""
+    return WORDS.get(field, field.replace("_", " "))
+
+
+def short(field: str, value: object) -> str:
+    """A value as it is read: a digest by its first digits, a zero by what it stands for."""
+    if field == "limit":
+        return str(value) if value else "all images"
+    if field in ("resize", "crop") and value == 0:
+        return "as stored"
+    if field == "jpeg_quality" and value == 0:
+        return "no JPEG step"
+    if field == "members_sha256" and not value:
+        return "as the heads have them"
+    return str(value)[:SHORT] if field in DIGESTS else str(value)[:60]
 
 
 def names_sha256(names: tuple[str, ...]) -> str:

@@ -41,7 +41,8 @@ def evaluate(
         options: where the data is, which subset, how fast; see `EvaluationOptions`.
 
     Returns:
-        One stored run a suite, in `options.out/<suite>` (default `reports/runs/<model>/<suite>`).
+        One stored run a suite, in `options.out/<suite>`; by default in the folder of the training that made the model,
+        or in `reports/runs/<model>`.
 
     Raises:
         UserError: a model, suite, data set or output folder that doesn't fit; the message says which and how
@@ -56,7 +57,8 @@ def evaluate(
     shard = read_shard(options.shard) if options.shard is not None else Shard()
     data = Path(options.data) if options.data is not None else None
     plans = [plan(suite, classifier, data, options.limit, options.seed) for suite in chosen]
-    out = Path(options.out) if options.out is not None else RUNS / classifier.name
+    home = Path(classifier.folder) if classifier.folder else RUNS / classifier.name
+    out = Path(options.out) if options.out is not None else home
     runs = [open_run(_stored(p, classifier, out)) for p in plans]
     first = next((p for p in plans if p.ordinary), None)  # the model is looked at once
     for suite_plan, run in zip(plans, runs, strict=True):

@@ -12,6 +12,7 @@ from robustbench_cls.core.suite import Suite
 from robustbench_cls.core.workers import loading_workers
 from robustbench_cls.data.locate import locate
 from robustbench_cls.evaluation.suite_check import check_suite
+from robustbench_cls.results.store import require_same
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class EvaluationOptions:
         crops: folder where decoded crops are kept; None keeps none.
         keep_logits: store logits too, in half precision.
         checks: look at a few clean images before a suite, and say what is suspicious.
-        out: folder of the runs; None for `reports/runs/<model>`.
+        out: folder of the runs; None for that of the training that made the model, or `reports/runs/<model>`.
     """
 
     data: str | Path | None = field(default=None, metadata={"side": "identity"})
@@ -45,12 +46,16 @@ class EvaluationOptions:
     checks: bool = field(default=True, metadata={"side": "runtime"})
     progress: bool = field(default=True, metadata={"side": "runtime"})
 
-    def check(self, suites: Sequence[Suite]) -> None:
+    def check(self, suites: Sequence[Suite], home: Path | None = None) -> None:
         """Find mistakes that show before a model is loaded.
+
+        Args:
+            suites: those to be measured.
+            home: the folder of the training that made the model, where that is known.
 
         Raises:
             UserError: a number out of range, a shard that is none, data of a suite that is not there, or an output
-                folder that can't be written.
+                folder that can't be written or holds other runs.
         """
         if self.limit < 0 or self.batch_size < 1:
             raise UserError(
@@ -65,8 +70,11 @@ class EvaluationOptions:
         for suite in suites:
             check_suite(suite)
             locate(suite, data)
-        if self.out is not None:
-            _require_room(Path(self.out))
+        out = Path(self.out) if self.out is not None else home
+        if out is not None:
+            _require_room(out)
+            for suite in suites:
+                require_same(out / suite.name, self.limit, self.seed)
 
 
 def _require_room(out: Path) -> None:

@@ -94,6 +94,7 @@ class Classifier:
         backend: what runs `forward`: `torch`, `compile`, `onnxruntime` or `openvino`.
         precision: `float32` or `bfloat16`.
         normalisation: mean and std, where the user or the model's file gave others than were assumed.
+        folder: of the training that made it, where results of it lie; empty where that is not known.
         answers_sha256: of what a program answers to known photos: its files need not tell all that it does.
     """
 
@@ -108,6 +109,7 @@ class Classifier:
     backend: str = "torch"
     precision: str = "float32"
     normalisation: str = ""
+    folder: str = ""
     answers_sha256: str = ""
 
     @property

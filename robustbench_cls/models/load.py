@@ -19,7 +19,7 @@ from robustbench_cls.models.choices import CPU_ONLY, check_device
 from robustbench_cls.models.classifier import Classifier, Pipeline, weights_sha256
 from robustbench_cls.models.convert import in_torch
 from robustbench_cls.models.onnx_file import OnnxFile
-from robustbench_cls.models.options import TORCHVISION, ModelOptions, kind_of
+from robustbench_cls.models.options import TORCHVISION, ModelOptions, kind_of, training_of
 from robustbench_cls.models.programs import Program, read_program, run_factory
 from robustbench_cls.models.steadiness import answers_sha256, known_photos, steady_logits
 from robustbench_cls.models.torchvision_models import from_torchvision
@@ -61,6 +61,7 @@ def load_classifier(
     mean: tuple[float, ...] = (),
     std: tuple[float, ...] = (),
     interpolation: str = "",
+    name: str = "",
 ) -> Classifier:
     """The classifier in a file, made by a function of the user's, or of timm or torchvision, ready to answer.
 
@@ -77,6 +78,7 @@ def load_classifier(
             float32 on this device. Where its choice can't run the model, a line on stderr says so and names the next.
         input_size, mean, std, interpolation: how images are shown, where the model does not say or says it wrong: px,
             and by channel, of values in 0..1. A line on stderr says what is used, and who says so.
+        name: under which reports speak of it; its own where empty.
 
     Raises:
         UserError: no such file or model, weights that don't fit, a head whose classes aren't known, outputs that
@@ -94,6 +96,7 @@ def load_classifier(
         mean=mean,
         std=std,
         interpolation=interpolation,
+        name=name,
     )
     return load(named)
 
@@ -104,6 +107,7 @@ def load(options: ModelOptions) -> Classifier:
     only_cpu = options.backend in CPU_ONLY or kind_of(Path(options.model)) == "onnx"
     device = pick_device("cpu" if only_cpu and options.device == "auto" else options.device)
     program = _shown_as_asked(_find(options), options)
+    program = replace(program, name=options.name or program.name)
     if program.told_by != OWN:
         by = f"as {program.told_by} says" if program.told_by else "which is assumed, as its file does not tell"
         notice(f"{program.name} is shown images like this, {by}: {program.preprocessing.in_words()}.")
@@ -212,6 +216,7 @@ def _running(program: Program, device: torch.device, backend: str, precision: st
         backend=running.backend,
         precision=running.precision,
         normalisation=_normalisation(program),
+        folder=program.folder,
         answers_sha256=answers,
     )
 
@@ -241,7 +246,7 @@ def _own(path: Path) -> Program:
     load_weights(network, weights, path)
     digest = about.weights_sha256 or weights_sha256(network)
     program = Program(about.name, network.eval(), about.preprocessing, digest, about.class_names, about.origin)
-    return replace(program, told_by=OWN)
+    return replace(program, told_by=OWN, folder=str(training_of(path) or ""))
 
 
 def _from_timm(

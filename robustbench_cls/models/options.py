@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from robustbench_cls.core.corruption import MINIMUM_SIDE
+from robustbench_cls.core.discovery import require_name
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.files import require_file
 from robustbench_cls.models.choices import (
@@ -28,6 +29,9 @@ TORCHVISION = "torchvision:"
 PROGRAMS = {".onnx": "onnx", ".pt2": "exported", ".torchscript": "torchscript"}
 """The kind of a file, by its ending alone."""
 
+TRAINING_LOG = "log.csv"
+"""A file that each training writes beside its checkpoints."""
+
 MODEL_FILES = {".pt", ".pth", ".safetensors", ".ckpt", ".pt2", ".onnx", ".torchscript"}
 """Endings that no model's name has."""
 
@@ -38,6 +42,7 @@ class ModelOptions:
 
     Attributes:
         input_size, mean, std, interpolation: how images are shown, where the model's own statement is missing or wrong.
+        name: under which reports speak of it; its own where empty.
     """
 
     model: str | Path
@@ -51,6 +56,7 @@ class ModelOptions:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     interpolation: str = ""
+    name: str = ""
 
     def check(self) -> None:
         """Find mistakes that show without loading anything.
@@ -65,6 +71,8 @@ class ModelOptions:
             check_architecture(str(self.model))
         if self.weights is not None:
             require_file(self.weights)
+        if self.name:
+            require_name(self.name, "model")
         self._check_preprocessing()
 
     def _check_preprocessing(self) -> None:
@@ -79,6 +87,10 @@ class ModelOptions:
             raise UserError("--std must not be 0.")
         if (self.mean or self.std or self.interpolation) and self.form() == "checkpoint":
             raise UserError(f"{self.model} says itself how images are shown to it; only --input-size may change that.")
+
+    def home(self) -> Path | None:
+        """The folder of the training that wrote the checkpoint; None where it is none of `robust train`'s own."""
+        return training_of(Path(self.model)) if self.form() == "checkpoint" else None
 
     def form(self) -> Form:
         """How the user names the model.
@@ -113,6 +125,11 @@ class ModelOptions:
         if looks_like_a_path or path.suffix in MODEL_FILES:
             raise UserError(f"There is no checkpoint {text}.")
         return "timm"
+
+
+def training_of(checkpoint: Path) -> Path | None:
+    """The folder of a checkpoint, where it is still that of the training that wrote it."""
+    return checkpoint.parent if (checkpoint.parent / TRAINING_LOG).is_file() else None
 
 
 def kind_of(path: Path) -> str:

@@ -46,6 +46,7 @@ class Program:
         network: a module in evaluation mode, or an ONNX file.
         class_names: empty where only the number of outputs tells.
         batch: the only batch size it takes; 0 for any.
+        folder: of the training that made it; empty where that is not known.
         told_by: who says how images are shown to it; empty where that is assumed.
         kind: `weights` in a network of timm or torchvision; a `file` that holds a program; or one that a `factory` in
             a Python file made. Of the last two one must look at what they do.
@@ -60,6 +61,7 @@ class Program:
     batch: int = 0
     kind: Literal["weights", "file", "factory"] = "weights"
     told_by: str = ""
+    folder: str = ""
 
 
 def default_preprocessing(input_size: int = 0) -> Preprocessing:

@@ -8,13 +8,14 @@ import numpy as np
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.metric import shown_scale
 from robustbench_cls.core.predictions import Predictions
+from robustbench_cls.core.run import short, word
 from robustbench_cls.core.sample import Sample
 from robustbench_cls.core.suite import WHOLE, Condition, Measure
 from robustbench_cls.metrics.interval import of_difference
 from robustbench_cls.metrics.scoring import Measured, all_metrics, measure, unknown
 from robustbench_cls.metrics.significance import ALPHA, holm, mcnemar, resampled
 from robustbench_cls.report import values
-from robustbench_cls.report.labels import comparable, short, suite_on_data, word
+from robustbench_cls.report.labels import comparable, suite_on_data
 from robustbench_cls.report.trainings import unlike_trainings
 from robustbench_cls.results.store import StoredRun
 

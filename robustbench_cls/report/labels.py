@@ -7,7 +7,7 @@ labels of their own, never one cell: whatever field `RunIdentity` gains sets col
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from robustbench_cls.core.run import RunIdentity, names_sha256
+from robustbench_cls.core.run import DIGESTS, RunIdentity, names_sha256, short, word
 from robustbench_cls.core.scopes import HELD_OUT
 from robustbench_cls.core.suite import WHOLE, Condition, Measure, Suite
 from robustbench_cls.metrics.scoring import all_metrics
@@ -21,25 +21,6 @@ ROW_FIELDS = (
 
 OWN_FIELDS = ("interpolation", "resize", "crop")
 """Preprocessing that a suite may leave to the model, and models differ in by nature: then it sets no columns apart."""
-
-WORDS = {
-    "answers_sha256": "answers",
-    "classes_sha256": "classes of the head",
-    "corruptions_sha256": "own corruptions",
-    "conditions": "conditions, groups and what is counted",
-    "data_fingerprint": "data fingerprint",
-    "images": "images",
-    "input_size": "input size",
-    "jpeg_quality": "JPEG quality",
-    "label_space": "label space",
-    "label_space_sha256": "competing classes",
-    "members_sha256": "classes of the categories",
-    "suite_version": "suite version",
-    "weights_sha256": "weights",
-}
-
-_DIGESTS = ("conditions", "data_fingerprint", *(name for name in WORDS if name.endswith("_sha256")))
-_SHORT = 8
 
 
 @dataclass(frozen=True)
@@ -145,28 +126,11 @@ def facts(identity: RunIdentity) -> dict[str, Hashable]:
     return flat
 
 
-def word(field: str) -> str:
-    """The name of a field in text."""
-    return WORDS.get(field, field.replace("_", " "))
-
-
-def short(field: str, value: Hashable) -> str:
-    """A value as it is read: a digest by its first digits, a zero by what it stands for."""
-    if field == "limit":
-        return str(value) if value else "all images"
-    if field in ("resize", "crop") and value == 0:
-        return "as stored"
-    if field == "jpeg_quality" and value == 0:
-        return "no JPEG step"
-    if field == "members_sha256" and not value:
-        return "as the heads have them"
-    return str(value)[:_SHORT] if field in _DIGESTS else str(value)
-
-
 def label_runs(runs: Sequence[StoredRun]) -> tuple[LabelledRun, ...]:
     """The runs with labels such that unlike runs never share both; plain names wherever they are enough."""
     known = [facts(run.identity) for run in runs]
-    models = _told_apart([f["model"] for f in known], [{k: f[k] for k in ROW_FIELDS} for f in known])
+    rows = [{**_making(run), **{k: f[k] for k in ROW_FIELDS}} for run, f in zip(runs, known, strict=True)]
+    models = _told_apart([f["model"] for f in known], rows)
     alike = [_column_facts(run) for run in runs]
     first = [next(run for run, own in zip(runs, alike, strict=True) if own == like) for like in alike]
     named = [suite_on_data(run) for run in first]
@@ -178,6 +142,13 @@ def label_runs(runs: Sequence[StoredRun]) -> tuple[LabelledRun, ...]:
         LabelledRun(run, f"{model}{suffix}", suite)
         for run, model, suite, suffix in zip(runs, row, column, rest, strict=True)
     )
+
+
+def _making(run: StoredRun) -> dict[str, Hashable]:
+    """Facts of a model's training; they tell its namesakes apart in words, where digests of weights are but numbers."""
+    origin = run.origin
+    facts = {"recipe": origin.recipe, "training seed": origin.seed, "epoch": origin.epoch, **origin.settings}
+    return {name: value for name, value in facts.items() if value not in ("", None)}
 
 
 def suite_on_data(run: StoredRun) -> str:
@@ -216,9 +187,16 @@ def _told_apart(names: Sequence[Hashable], known: Sequence[Mapping[str, Hashable
     for name, own in zip(names, known, strict=True):
         namesakes = [other for rival, other in zip(names, known, strict=True) if rival == name]
         differing = [field for field in own if any(other.get(field) != own[field] for other in namesakes)]
+        in_words = [field for field in differing if field not in DIGESTS]
+        if _distinct(namesakes, in_words) == _distinct(namesakes, differing):  # a digest would tell nothing more
+            differing = in_words
         parts = [_part(field, own[field], [other.get(field) for other in namesakes]) for field in differing]
         suffixes.append(f" ({', '.join(parts)})" if parts else "")
     return suffixes
+
+
+def _distinct(known: Sequence[Mapping[str, Hashable]], fields: Sequence[str]) -> int:
+    return len({tuple(own.get(field) for field in fields) for own in known})
 
 
 def _part(field: str, value: Hashable, values: Iterable[Hashable]) -> str:

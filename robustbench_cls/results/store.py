@@ -240,6 +240,9 @@ def open_run(run: StoredRun) -> StoredRun:
             differences.append(f"conditions: {len(stored.all_conditions)} other ones")
         if stored.suite.labels != run.suite.labels:
             differences.append(f"labels: {stored.suite.labels} != {run.suite.labels}")
+        before, now = stored.circumstances.data, run.circumstances.data
+        if stored.identity.data_fingerprint != run.identity.data_fingerprint and before != now:
+            differences.append(f"images: {before} != {now}")
         if differences:
             raise UserError(
                 f"{run.folder} holds another run ({'; '.join(differences)}). Choose another --out, or delete it."
@@ -251,6 +254,20 @@ def open_run(run: StoredRun) -> StoredRun:
         raise UserError(f"{run.folder} is not empty and holds no {MANIFEST}. Choose another --out.")
     _write_manifest(run)
     return run
+
+
+def require_same(folder: Path, limit: int, seed: int) -> None:
+    """Refuse a folder that holds a run of other images or another seed: now, and not after the model was prepared.
+
+    Raises:
+        UserError: it does, or its manifest can't be read.
+    """
+    if not (folder / MANIFEST).exists():
+        return
+    stored = read_run(folder).identity
+    differences = stored.differences(replace(stored, limit=limit, seed=seed))
+    if differences:
+        raise UserError(f"{folder} holds another run ({'; '.join(differences)}). Choose another --out, or delete it.")
 
 
 def _write_manifest(run: StoredRun) -> None:

@@ -26,6 +26,7 @@ class TrainingOptions:
         data: a data set's root with `train/` and `val/`; None for `datasets/imagenet`.
         overrides: `--set` values as text, by setting.
         precision: `float32`, `bfloat16`, `float16` or `auto`.
+        name: of the run and its model in reports; `<model>-<recipe>-s<seed>` where empty.
         out: the run's folder; None for `reports/runs/<name>`.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
         workers: processes that load images; None for one a core, 0 for none but the caller's.
@@ -35,6 +36,7 @@ class TrainingOptions:
     overrides: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), metadata={"side": "identity"})
     seed: int = field(default=0, metadata={"side": "identity"})
     precision: str = field(default="auto", metadata={"side": "identity"})
+    name: str = field(default="", metadata={"side": "runtime"})
     out: str | Path | None = field(default=None, metadata={"side": "runtime"})
     device: str = field(default="auto", metadata={"side": "runtime"})
     workers: int | None = field(default=None, metadata={"side": "runtime"})
@@ -49,7 +51,7 @@ class TrainingOptions:
         """
         settle(recipe, family_of(model), self.overrides)
         require_name(recipe.name, "recipe")
-        require_name(self.name(model, recipe), "training (model, recipe and seed)")
+        require_name(self.run_name(model, recipe), "training" if self.name else "training (model, recipe and seed)")
         loading_workers(self.workers)
         for split in ("train", "val"):
             find_split(self.root, split)
@@ -63,10 +65,10 @@ class TrainingOptions:
         """The root of the data set."""
         return Path(self.data) if self.data is not None else DEFAULT_TRAIN
 
-    def name(self, model: str, recipe: Recipe) -> str:
+    def run_name(self, model: str, recipe: Recipe) -> str:
         """The run's name, which is also the trained model's."""
-        return f"{model}-{recipe.name}-s{self.seed}"
+        return self.name or f"{model}-{recipe.name}-s{self.seed}"
 
     def folder(self, model: str, recipe: Recipe) -> Path:
         """The run's folder."""
-        return Path(self.out) if self.out is not None else RUNS / self.name(model, recipe)
+        return Path(self.out) if self.out is not None else RUNS / self.run_name(model, recipe)

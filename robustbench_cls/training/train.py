@@ -38,7 +38,7 @@ from robustbench_cls.training.regimens import settle
 FILES = ("last.pt", "best.pt", "log.csv", "curves.png")
 """The files of a training."""
 
-NO_IDENTITY = ("epoch", "top1_accuracy", "versions", "weights_sha256", "selected_on", "notes")
+NO_IDENTITY = ("name", "epoch", "top1_accuracy", "versions", "weights_sha256", "selected_on", "notes")
 """Fields of a checkpoint's description in which two states of one training may differ."""
 
 
@@ -171,7 +171,7 @@ def _prepare(
     preprocessing = preprocessing_of(network, regimen.input_size)
     check_input(network, preprocessing.input_size, model)
     about = About(
-        name=options.name(model, recipe),
+        name=options.run_name(model, recipe),
         architecture=model,
         class_names=training.class_names,
         preprocessing=preprocessing,
@@ -211,7 +211,7 @@ def _resume(out: Path, about: About, trainer: Trainer) -> tuple[About, list[dict
     try:
         trainer.classifier.network.load_state_dict(weights)
         trainer.load_state(state)
-        return stored, list(state["history"])
+        return replace(stored, name=about.name), list(state["history"])
     except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{last} holds no state to go on from ({error}). Delete it to begin anew.") from error
 

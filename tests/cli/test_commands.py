@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
@@ -33,6 +34,7 @@ def test_train_eval_report(toy: Path, tmp_path: Path) -> None:
     assert "img/s" in trained.stderr
     checkpoint = tmp_path / "reports/runs/test_vit-cutmix-s0/best.pt"
     assert f"robust eval --suite imagenet --suite imagenet-c --data {toy} " in trained.stdout
+    assert not (tmp_path / "reports/runs/test_vit-cutmix-s0/imagenet").exists()
     suites = ["--suite", "imagenet", "--suite", "imagenet-a", "--suite", "stylized-imagenet"]
     measured = robust("eval", *suites, "--data", toy, "--workers", 0, "--backend", "torch", checkpoint, cwd=tmp_path)
     assert measured.returncode == 0, measured.stderr
@@ -45,6 +47,33 @@ def test_train_eval_report(toy: Path, tmp_path: Path) -> None:
     assert reported.returncode == 0, reported.stderr
     assert "test_vit-cutmix-s0" in (tmp_path / "page.html").read_text()
     assert (tmp_path / "page.csv").read_text().count("\n") == len(scores) + 1
+
+
+def test_results_lie_beside_the_checkpoint_and_runs_of_one_name_are_told_apart_in_words(
+    toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    small = ["--set", "epochs=1", "--set", "batch_size=12", "--set", "input_size=32", "--workers", 0]
+    for lr in ("0.01", "0.02"):
+        trained = here(
+            "train", "--model", "test_resnet", "--data", toy, "--out", f"sweep/{lr}", "--set", f"lr={lr}", *small
+        )
+        next_line = trained.stdout.rstrip().splitlines()[-1].removeprefix("Next: robust ")
+        here(*shlex.split(next_line), "--suite", "imagenet", "--limit", 6, "--workers", 0)
+        assert Path(f"sweep/{lr}/imagenet/run.json").is_file()
+    assert not Path("reports/runs").exists()
+    here("report", "sweep", "--out", "page.html")
+    models = set(pd.read_csv("page.csv").model)
+    assert models == {"test_resnet-baseline-s0 (lr 0.01)", "test_resnet-baseline-s0 (lr 0.02)"}
+
+
+def test_a_run_has_the_name_that_the_user_gives_it(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    small = ["--set", "epochs=1", "--set", "batch_size=12", "--set", "input_size=32", "--workers", 0]
+    here("train", "--model", "test_resnet", "--data", toy, "--name", "quick", *small)
+    arguments = ["eval", "--suite", "imagenet", "--data", toy, "--workers", 0, "reports/runs/quick/best.pt"]
+    assert here(*arguments).stdout.startswith("\nquick on imagenet")
+    assert here(*arguments, "--name", "other", "--out", "o").stdout.startswith("\nother on imagenet")
 
 
 def test_list_shows_all_kinds() -> None:

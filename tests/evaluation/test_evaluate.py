@@ -139,7 +139,7 @@ def test_identity_sees_data_limit_seed_and_weights(toy: Path, toy_checkpoint: Pa
 
 def test_another_runs_folder_is_refused(toy: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
     evaluate(toy_checkpoint, "imagenet", options(toy, tmp_path))
-    with pytest.raises(UserError, match="limit: 0 != 3"):
+    with pytest.raises(UserError, match="limit: all images != 3"):
         evaluate(toy_checkpoint, "imagenet", options(toy, tmp_path, limit=3))
 
 

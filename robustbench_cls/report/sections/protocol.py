@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from robustbench_cls.core.origin import Origin
+from robustbench_cls.core.run import short, word
 from robustbench_cls.report import values
-from robustbench_cls.report.labels import LabelledRun, facts, short, word
+from robustbench_cls.report.labels import LabelledRun, facts
 from robustbench_cls.report.section import ReportData, Section
 from robustbench_cls.report.template import fill
 from robustbench_cls.report.values import ScoreTable
