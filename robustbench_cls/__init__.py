@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from robustbench_cls.metrics.alexnet import mean_corruption_error as mean_corruption_error
     from robustbench_cls.metrics.shape_bias import shape_bias as shape_bias
     from robustbench_cls.models.load import load_classifier as load_classifier
+    from robustbench_cls.report.comparison import compare as compare
     from robustbench_cls.report.page import write_report as write_report
     from robustbench_cls.training.options import TrainingOptions as TrainingOptions
     from robustbench_cls.training.train import train as train
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "EvaluationOptions": "evaluation.options",
     "TrainingOptions": "training.options",
+    "compare": "report.comparison",
     "corrupt": "corruptions.engine",
     "corruption_errors": "metrics.alexnet",
     "evaluate": "evaluation.evaluate",
@@ -31,6 +33,7 @@ _HOMES = {
 __all__ = [
     "EvaluationOptions",
     "TrainingOptions",
+    "compare",
     "corrupt",
     "corruption_errors",
     "evaluate",
@@ -47,3 +50,8 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'robustbench_cls' has no attribute '{name}'")
     return getattr(importlib.import_module(f"robustbench_cls.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """The public names, for those who look for them in a shell."""
+    return sorted({*globals(), *__all__})

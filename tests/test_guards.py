@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "metrics": {"core"},
     "suites": {"core", "data"},
     "recipes": {"core"},
-    "results": {"core", "corruptions", "suites"},
+    "results": {"core", "corruptions", "metrics", "suites"},
     "builders": {"core", "corruptions", "data", "suites"},
     "evaluation": {"core", "corruptions", "data", "models", "metrics", "results", "suites"},
     "training": {"core", "data", "models", "recipes"},

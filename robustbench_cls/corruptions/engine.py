@@ -55,14 +55,18 @@ def corrupt(
         `corruptions.jpeg`.
 
     Raises:
-        UserError: there is no such corruption.
-        TypeError: images, severity, ids or seed are not of the kinds above.
-        ValueError: severity out of range, another shape, a side under 32 px, another number of ids, or no such variant.
+        TypeError: name, images, severity, ids or seed are not of the kinds above.
+        ValueError: no such corruption or variant, severity out of range, another shape, a side under 32 px, or another
+            number of ids.
+        UserError: a corruption of your own gives no image.
 
     Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; each corruption's module says where it differs from
     the published files. The key of an image is `Key.of("corruption", seed, image_id, name, severity)`.
     """
-    corruption = _named(name)
+    try:
+        corruption = _named(name)
+    except UserError as error:
+        raise ValueError(str(error)) from None
     require_condition(severity, seed)
     if variant not in VARIANTS:
         raise ValueError(f"variant must be one of {', '.join(VARIANTS)}, got {variant!r}")

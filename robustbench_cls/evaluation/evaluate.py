@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from torch import nn
+
 from robustbench_cls.core.discovery import find
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.files import RUNS, locked, remove_leftovers
@@ -22,23 +24,29 @@ from robustbench_cls.evaluation.options import EvaluationOptions, Shard, read_sh
 from robustbench_cls.evaluation.plan import Plan, plan
 from robustbench_cls.evaluation.shards import join, not_stored, share
 from robustbench_cls.models.classifier import Classifier
-from robustbench_cls.models.load import load_classifier
+from robustbench_cls.models.load import from_module, load_classifier
 from robustbench_cls.results.store import StoredRun, open_run
 
 
 def evaluate(
-    model: str | Path | Classifier,
+    model: str | Path | Classifier | nn.Module,
     suites: str | Suite | Sequence[str | Suite],
     options: EvaluationOptions | None = None,
+    *,
+    transform: object = None,
+    class_names: Sequence[str] = (),
 ) -> list[StoredRun]:
     """Measure a classifier on suites and store the per-image results.
 
     Started again with the same arguments, it measures only what is missing.
 
     Args:
-        model: a checkpoint's path, a timm name, or a classifier from `load_classifier`.
+        model: a checkpoint's path, a timm name, a classifier from `load_classifier`, or a module of your own.
         suites: names, `.py` files with a suite of the user's own, or Suite objects.
         options: where the data is, which subset, how fast; see `EvaluationOptions`.
+        transform: of a module: its validation transform, a torchvision `Compose` of Resize, CenterCrop, ToTensor and
+            Normalize.
+        class_names: of a module's outputs, where they are not ImageNet's.
 
     Returns:
         One stored run a suite, in `options.out/<suite>`; by default in the folder of the training that made the model,
@@ -52,7 +60,12 @@ def evaluate(
     named = [suites] if isinstance(suites, (str, Suite)) else list(suites)
     chosen = [s if isinstance(s, Suite) else find(s, "robustbench_cls.suites", Suite, "suite") for s in named]
     options.check(chosen)
-    classifier = model if isinstance(model, Classifier) else load_classifier(model)
+    if isinstance(model, nn.Module):
+        classifier = from_module(model, transform, class_names)
+    elif transform is not None or class_names:
+        raise UserError("transform and class_names go with a module; other models say themselves how they are used.")
+    else:
+        classifier = model if isinstance(model, Classifier) else load_classifier(model)
     workers = loading_workers(options.workers)
     shard = read_shard(options.shard) if options.shard is not None else Shard()
     data = Path(options.data) if options.data is not None else None

@@ -81,7 +81,7 @@ class Pipeline(nn.Module):
         return logits_BC.float()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Classifier:
     """A model under test.
 
@@ -111,6 +111,10 @@ class Classifier:
     normalisation: str = ""
     folder: str = ""
     answers_sha256: str = ""
+
+    def __repr__(self) -> str:
+        shown = f"{self.preprocessing.input_size} px, {len(self.class_names)} classes"
+        return f"<Classifier {self.name}: {shown}, {self.backend} in {self.precision} on {self.device}>"
 
     @property
     def imagenet(self) -> bool:

@@ -1,6 +1,7 @@
 """`load_classifier`: from what a user names to a Classifier."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,9 +21,10 @@ from robustbench_cls.models.classifier import Classifier, Pipeline, weights_sha2
 from robustbench_cls.models.convert import in_torch
 from robustbench_cls.models.onnx_file import OnnxFile
 from robustbench_cls.models.options import TORCHVISION, ModelOptions, kind_of, training_of
-from robustbench_cls.models.programs import Program, read_program, run_factory
+from robustbench_cls.models.programs import Program, default_preprocessing, file_name, read_program, run_factory
 from robustbench_cls.models.steadiness import answers_sha256, known_photos, steady_logits
 from robustbench_cls.models.torchvision_models import from_torchvision
+from robustbench_cls.models.transforms import read_transform
 from robustbench_cls.models.weights import fetching, load_weights, load_weights_file, read_torch_file
 
 
@@ -109,8 +111,7 @@ def load(options: ModelOptions) -> Classifier:
     program = _shown_as_asked(_find(options), options)
     program = replace(program, name=options.name or program.name)
     if program.told_by != OWN:
-        by = f"as {program.told_by} says" if program.told_by else "which is assumed, as its file does not tell"
-        notice(f"{program.name} is shown images like this, {by}: {program.preprocessing.in_words()}.")
+        _say_preprocessing(program)
     return _running(program, device, options.backend, options.precision)
 
 
@@ -118,6 +119,11 @@ OWN = "its checkpoint"
 """Who says how images are shown to a model that `robust train` made."""
 
 USER = "the command"
+
+
+def _say_preprocessing(program: Program) -> None:
+    by = f"as {program.told_by} says" if program.told_by else "which is assumed, as nothing tells it"
+    notice(f"{program.name} is shown images like this, {by}: {program.preprocessing.in_words()}.")
 
 
 def _shown_as_asked(program: Program, options: ModelOptions) -> Program:
@@ -132,6 +138,36 @@ def _shown_as_asked(program: Program, options: ModelOptions) -> Program:
         interpolation=options.interpolation or own.interpolation,
     )
     return program if own == program.preprocessing else replace(program, preprocessing=own, told_by=USER)
+
+
+def from_module(
+    network: nn.Module, transform: object = None, class_names: Sequence[str] = (), name: str = ""
+) -> Classifier:
+    """A module of the user's own as a classifier that runs in eager PyTorch, where the module is.
+
+    Args:
+        network: it is put into evaluation mode.
+        transform: how images are shown to it, see `read_transform`; assumed as for ImageNet where None.
+        class_names: of its outputs; needed where they are not ImageNet's 1000.
+        name: under which reports speak of it; the module's class where empty.
+
+    Raises:
+        UserError: as `load_classifier`.
+    """
+    told = default_preprocessing() if transform is None else read_transform(transform)
+    program = Program(
+        file_name(name or type(network).__name__),
+        network.eval(),
+        told,
+        weights_sha256(network),
+        tuple(class_names),
+        Origin(architecture=type(network).__name__),
+        kind="factory",
+        told_by="" if transform is None else "the transform",
+    )
+    _say_preprocessing(program)
+    own = next(network.parameters(), torch.empty(0)).device
+    return _running(program, own, "torch", "float32")
 
 
 def ready(network: nn.Module, device: torch.device) -> nn.Module:

@@ -1,9 +1,11 @@
 """Two models on the same images: differences paired by image, from stored predictions alone."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.metric import shown_scale
@@ -17,7 +19,7 @@ from robustbench_cls.metrics.significance import ALPHA, holm, mcnemar, resampled
 from robustbench_cls.report import values
 from robustbench_cls.report.labels import comparable, suite_on_data
 from robustbench_cls.report.trainings import unlike_trainings
-from robustbench_cls.results.store import StoredRun
+from robustbench_cls.results.store import StoredRun, find_runs
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,25 @@ class Comparison:
             if rows:
                 return rows
         return []
+
+
+def compare(run_a: str | Path | StoredRun, run_b: str | Path | StoredRun) -> pd.DataFrame:
+    """The differences between two models image by image, a row a metric and place: the second less the first.
+
+    Args:
+        run_a, run_b: stored runs, or folders that `robust eval` wrote.
+
+    Returns:
+        The fields of `Difference` as columns, and `verdict`.
+
+    Raises:
+        UserError: no common suite, or one that was measured in two ways.
+    """
+    given = [[run] if isinstance(run, StoredRun) else find_runs(Path(run)) for run in (run_a, run_b)]
+    comparisons, _ = compare_runs(*given)
+    rows = [{**asdict(d), "verdict": d.verdict} for comparison in comparisons for d in comparison.differences]
+    table: pd.DataFrame = pd.DataFrame(rows)
+    return table
 
 
 def compare_runs(runs_a: Sequence[StoredRun], runs_b: Sequence[StoredRun]) -> tuple[list[Comparison], list[str]]:

@@ -13,7 +13,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from robustbench_cls.core.predictions import COLUMNS, Predictions, columns_of
 from robustbench_cls.core.records import as_record, from_record
 from robustbench_cls.core.run import Circumstances, RunIdentity
 from robustbench_cls.core.suite import Condition, Suite
+from robustbench_cls.metrics.scoring import score
 from robustbench_cls.results.faults import contradictions, faults
 from robustbench_cls.results.format_2 import upgraded
 
@@ -53,7 +54,7 @@ class _Manifest:
     class_names: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StoredRun:
     """One model on one suite, as it lies on disk.
 
@@ -72,6 +73,23 @@ class StoredRun:
     circumstances: Circumstances = field(default_factory=Circumstances)
     class_names: tuple[str, ...] = ()
     measured: frozenset[Condition] | None = None
+
+    def __repr__(self) -> str:
+        done = len(self.all_conditions) - len(self.missing())
+        return (
+            f"<StoredRun {self.identity.model} on {self.identity.suite}: {done} of {len(self.all_conditions)} "
+            f"conditions, in {self.folder}>"
+        )
+
+    def scores(self) -> pd.DataFrame:
+        """Every score with its 95 % interval, a row each, as in the CSV of a report.
+
+        Raises:
+            UserError: a stored file can't be read.
+        """
+        found, _ = score(self.identity.model, self.identity.suite, self.predictions(), self.suite.measures)
+        table: pd.DataFrame = pd.DataFrame([asdict(one) for one in found])
+        return table
 
     @property
     def conditions(self) -> tuple[Condition, ...]:

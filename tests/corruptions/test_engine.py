@@ -76,7 +76,7 @@ def test_memory_maps_and_views_work(batch, tmp_path):
     [("fogg", "Unknown corruption 'fogg'. Did you mean fog"), ("gaussian-noise", "Did you mean gaussian_noise")],
 )
 def test_unknown_name_offers_the_closest(photo, name: str, message: str):
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(ValueError, match=message):
         corrupt(photo(32, 32), name, 1)
 
 

@@ -80,7 +80,7 @@ def test_a_damaged_description(text: str, tmp_path: Path) -> None:
 def test_what_is_assumed_is_said_and_can_be_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write("torchscript", make("test_resnet"), tmp_path / "m.pt", 64)
     plain = load_classifier(path, device="cpu", backend="torch")
-    assert "m.pt is shown images like this, which is assumed, as its file does not tell: resize 256, crop 224" in (
+    assert "m.pt is shown images like this, which is assumed, as nothing tells it: resize 256, crop 224" in (
         capsys.readouterr().err
     )
     changed = load_classifier(
