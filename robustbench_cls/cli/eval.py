@@ -14,8 +14,10 @@ PATH = click.Path(path_type=Path)
     short_help="Measure a model on suites.",
     epilog="Example: robust eval --suite imagenet --suite imagenet-c reports/runs/my-run/best.pt",
 )
-@click.argument("checkpoint", required=False, type=PATH)
+@click.argument("checkpoints", nargs=-1, metavar="[CHECKPOINT]...", type=PATH)
 @click.option("--suite", "suites", multiple=True, required=True, help="Suite name or .py file; several are allowed.")
+@click.option("--corruptions", help="Only these of a suite, separated by commas; the part has a name of its own.")
+@click.option("--severities", help="Only these of a suite, such as 1,3,5.")
 @click.option(
     "--model",
     help="Instead of a checkpoint: a timm name, torchvision:NAME, file.py:FACTORY, or a TorchScript, .pt2 or .onnx "
@@ -44,8 +46,10 @@ PATH = click.Path(path_type=Path)
 @click.option("--out", type=PATH, help="Folder of the results. Default: the checkpoint's, or reports/runs/<model>.")
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
 def command(
-    checkpoint: Path | None,
+    checkpoints: tuple[Path, ...],
     suites: tuple[str, ...],
+    corruptions: str | None,
+    severities: str | None,
     model: str | None,
     weights: Path | None,
     ordered_match: bool,
@@ -70,12 +74,15 @@ def command(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Measure CHECKPOINT (or --model) on suites; per-image results go to disk, scores are printed.
+    """Measure each CHECKPOINT (or --model) on suites; per-image results go to disk, scores are printed.
 
     Started again, it measures only what is missing.
     """
-    if (checkpoint is None) == (model is None):
+    if bool(checkpoints) == (model is not None):
         raise click.UsageError("Name either a CHECKPOINT of `robust train` or a --model.")
+    from dataclasses import replace
+
+    from robustbench_cls.cli.output import listed, parts_of
     from robustbench_cls.core.discovery import find
     from robustbench_cls.core.errors import UserError
     from robustbench_cls.core.progress import notice
@@ -83,7 +90,9 @@ def command(
     from robustbench_cls.evaluation.options import EvaluationOptions, torchrun_shard
     from robustbench_cls.models.options import ModelOptions, read_class_names, read_shades
 
-    chosen = [find(name, "robustbench_cls.suites", Suite, "suite") for name in suites]
+    chosen = [find(text, "robustbench_cls.suites", Suite, "suite") for text in suites]
+    if corruptions is not None or severities is not None:
+        chosen = parts_of(chosen, listed(corruptions), listed(severities))
     rank = torchrun_shard()
     together, first = rank.count > 1, rank.index == 0
     if together and shard is not None:
@@ -101,22 +110,26 @@ def command(
         progress=first and not as_json,
     )
     names = read_class_names(class_names) if class_names else ()
-    named = ModelOptions(
-        model=checkpoint or str(model),
-        weights=weights,
-        ordered_match=ordered_match,
-        class_names=names,
-        device=device,
-        precision=precision,
-        backend=backend,
-        input_size=input_size,
-        mean=read_shades(mean),
-        std=read_shades(std),
-        interpolation=interpolation,
-        name=name,
-    )
-    named.check()
-    options.check(chosen, named.home())
+    models = [
+        ModelOptions(
+            model=path,
+            weights=weights,
+            ordered_match=ordered_match,
+            class_names=names,
+            device=device,
+            precision=precision,
+            backend=backend,
+            input_size=input_size,
+            mean=read_shades(mean),
+            std=read_shades(std),
+            interpolation=interpolation,
+            name=name,
+        )
+        for path in checkpoints or (str(model),)
+    ]
+    for named in models:
+        named.check()
+        options.check(chosen, named.home())
     if first:
         notice("Loading PyTorch ...")
     from robustbench_cls.cli.output import print_scores
@@ -124,9 +137,13 @@ def command(
     from robustbench_cls.evaluation.shards import wait_for_all
     from robustbench_cls.models.load import load
 
-    runs = evaluate(load(named), chosen, options)
+    runs = []
+    for named in models:
+        classifier = load(named)
+        own = replace(options, out=out / classifier.name) if out and len(models) > 1 else options
+        runs += evaluate(classifier, chosen, own)
     if together:
         wait_for_all()
     if first:
-        own = [name for name in suites if name.endswith(".py")]
-        print_scores(runs, as_json=as_json, shard=options.shard, code=own)
+        code = [text for text in suites if text.endswith(".py")]
+        print_scores(runs, as_json=as_json, shard=options.shard, code=code)

@@ -4,23 +4,54 @@ import json
 
 import click
 
-KINDS = ("suites", "recipes", "corruptions", "metrics")
+KINDS = ("suites", "recipes", "corruptions", "metrics", "settings")
 
 
 @click.command(short_help="Show suites, recipes, corruptions and metrics.", epilog="Example: robust list recipes")
 @click.argument("kinds", nargs=-1, type=click.Choice(KINDS))
+@click.option("--recipe", default="baseline", show_default=True, help="Of which recipe settings are shown.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(kinds: tuple[str, ...], as_json: bool) -> None:
-    """Show the suites, recipes, corruptions and metrics there are, with their sources."""
-    found = {kind: _rows(kind) for kind in kinds or KINDS}
+def command(kinds: tuple[str, ...], recipe: str, as_json: bool) -> None:
+    """Show the suites, recipes, corruptions and metrics there are, with their sources, and what --set can change."""
+    asked = kinds or KINDS
+    found = {kind: _settings(recipe) if kind == "settings" else _rows(kind) for kind in asked}
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return
     for kind, rows in found.items():
         click.secho(f"\n{kind}", bold=True)
-        widths = [max(len(row[key]) for row in rows) for key in ("name", "title")]
+        keys = list(rows[0])
+        widths = [max(len(row[key]) for row in rows) for key in keys[:-1]]
+        if kind == "settings":
+            rows = [dict(zip(keys, keys, strict=True)), *rows]
+            widths = [max(width, len(key)) for width, key in zip(widths, keys, strict=False)]
         for row in rows:
-            click.echo(f"  {row['name']:{widths[0]}}  {row['title']:{widths[1]}}  {row['source']}")
+            click.echo("  " + "  ".join(f"{row[key]:{width}}" for key, width in zip(keys, (*widths, 0), strict=True)))
+
+
+def _settings(name: str) -> list[dict[str, str]]:
+    """What `--set` can change: name, type, and the default for each family of models."""
+    from dataclasses import fields
+
+    from robustbench_cls.core.discovery import find
+    from robustbench_cls.core.recipe import Recipe, Regimen
+    from robustbench_cls.training.regimens import REGIMENS, settle
+
+    recipe = find(name, "robustbench_cls.recipes", Recipe, "recipe")
+    regimens = {family: settle(recipe, family, {})[0] for family in REGIMENS}
+    rows = [
+        {
+            "name": field.name,
+            "type": type(field.default).__name__,
+            **{family: str(getattr(regimen, field.name)) for family, regimen in regimens.items()},
+        }
+        for field in fields(Regimen)
+    ]
+    own = [
+        {"name": key, "type": type(value).__name__, **dict.fromkeys(REGIMENS, str(value))}
+        for key, value in recipe.settings.items()
+    ]
+    return [*own, *rows]
 
 
 def _rows(kind: str) -> list[dict[str, str]]:

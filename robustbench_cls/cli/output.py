@@ -12,6 +12,8 @@ import click
 from robustbench_cls.core.errors import UserError
 
 if TYPE_CHECKING:
+    from robustbench_cls.core.metric import Score
+    from robustbench_cls.core.suite import Suite
     from robustbench_cls.report.comparison import Comparison, Difference
     from robustbench_cls.results.store import StoredRun
 
@@ -60,6 +62,15 @@ def print_scores(
     click.echo(f"\nNext: robust report {folders}{own} --out reports/page.html")
 
 
+def figure(score: "Score") -> str:
+    """A score as it is printed, with its unit and its interval."""
+    from robustbench_cls.core.metric import shown_scale
+
+    scale, (places, unit) = shown_scale(score.unit), FORMAT[score.unit]
+    value, low, high = (f"{number * scale:.{places}f}" for number in (score.value, score.low, score.high))
+    return f"{value}{f' {unit}' if unit else ''} [{low}, {high}]"
+
+
 def print_comparison(comparison: "Comparison") -> None:
     """The measures of a suite and a row a corruption, for both models, with verdicts; then the result in words."""
     from robustbench_cls.metrics.scoring import all_metrics
@@ -105,6 +116,23 @@ def pairs(texts: "Sequence[str]") -> dict[str, str]:
         if "=" not in text:
             raise UserError(f"--set takes KEY=VALUE, got '{text}'.")
     return dict(text.split("=", 1) for text in texts)
+
+
+def parts_of(suites: "Sequence[Suite]", corruptions: "Sequence[str]", severities: "Sequence[str]") -> "list[Suite]":
+    """These parts of the suites that corrupt images; the other suites as they are.
+
+    Raises:
+        UserError: none corrupts images, or one has no such corruption or severity.
+    """
+    from robustbench_cls.core.suite import part_of
+
+    if not any(suite.corrupts for suite in suites):
+        raise UserError("--corruptions and --severities are for suites that corrupt images, such as imagenet-c.")
+    try:
+        numbers = [int(text) for text in severities]
+    except ValueError:
+        raise UserError(f"--severities takes numbers such as 1,3,5, got '{','.join(severities)[:60]}'.") from None
+    return [part_of(suite, corruptions, numbers) if suite.corrupts else suite for suite in suites]
 
 
 def listed(text: str | None) -> list[str]:

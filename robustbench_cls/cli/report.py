@@ -7,6 +7,11 @@ import click
 PATH = click.Path(path_type=Path)
 
 
+def _only_a_training(folder: Path) -> bool:
+    """It holds checkpoints of `robust train` and no results."""
+    return (folder / "last.pt").is_file() and not any(folder.rglob("run.json"))
+
+
 @click.command(
     short_help="Write one HTML page and a CSV about runs.",
     epilog="Example: robust report reports/runs/baseline reports/runs/cutmix --out reports/page.html",
@@ -27,6 +32,10 @@ def command(runs: tuple[Path, ...], out: Path, baseline: Path | None, code: tupl
 
     for path in code:
         take_in(path)
+    trainings = [folder for folder in runs if _only_a_training(folder)]
+    for folder in trainings if len(trainings) < len(runs) else ():
+        notice(f"{folder} holds a training and no results yet, so it is left out. Measure it: robust eval.")
+    runs = tuple(folder for folder in runs if folder not in trainings) or runs
     page = write_report(runs, out, baseline=baseline)
     for run in (run for folder in runs for run in find_runs(folder)):
         if run.missing():

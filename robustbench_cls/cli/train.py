@@ -17,7 +17,13 @@ PATH = click.Path(path_type=Path)
 )
 @click.option("--model", default="resnet50", show_default=True, help="Any timm classifier.")
 @click.option("--data", type=PATH, help="Root with train/ and val/ (folders or parquet). Default: datasets/imagenet.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting, e.g. --set epochs=4.")
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change a setting, e.g. --set epochs=4; see robust list settings.",
+)
 @click.option("--name", default="", help="Of the run, in reports too. Default: <model>-<recipe>-s<seed>.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--precision", default="auto", show_default=True, help="auto, float32, bfloat16 or float16.")

@@ -186,4 +186,8 @@ def find(name: str, package: str, kind: type[N], word: str) -> N:
     """The instance called `name`, or the one in the `.py` file of that path."""
     if name.endswith(".py"):
         return load_file(Path(name), package, kind, word)
-    return pick(name, discover(package, kind), word)
+    known = discover(package, kind)
+    beside = Path(f"{name.replace('-', '_')}.py")
+    if name not in known and beside.is_file():
+        raise UserError(f"Unknown {word} '{name}'. There is a file {beside} here: name it with its ending.")
+    return pick(name, known, word)

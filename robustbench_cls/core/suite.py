@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from robustbench_cls.core.corruption import SEVERITIES, Variant
+from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.records import added
 
 WHOLE = "all"
@@ -44,6 +45,31 @@ def graded(groups: Mapping[str, Sequence[str]], *, counted: bool = True) -> tupl
         for name in names
         for severity in SEVERITIES
     )
+
+
+def part_of(suite: "Suite", corruptions: Sequence[str], severities: Sequence[int]) -> "Suite":
+    """A suite of some corruptions and severities of another, with a name that tells which; empty stands for all.
+
+    Raises:
+        UserError: the suite has none such.
+    """
+    graded_ones = [condition for condition in suite.conditions if condition.graded]
+    known = list(dict.fromkeys(condition.name for condition in graded_ones))
+    lacking = [name for name in corruptions if name not in known]
+    if lacking:
+        raise UserError(f"Suite '{suite.name}' has no corruption '{lacking[0]}'. It has {', '.join(known) or 'none'}.")
+    steps = sorted({condition.severity for condition in graded_ones})
+    if wrong := [severity for severity in severities if severity not in steps]:
+        raise UserError(f"Suite '{suite.name}' has no severity {wrong[0]}. It has {steps}.")
+    names, numbers = corruptions or known, sorted(set(severities)) or steps
+    kept = tuple(c for c in graded_ones if c.name in names and c.severity in numbers)
+    words = [*([] if not corruptions else names if len(names) <= NAMED else [f"{len(names)}-corruptions"])]
+    words += [f"s{''.join(map(str, numbers))}"] if severities else []
+    return replace(suite, name="-".join((suite.name, *words)), conditions=kept, measures=())
+
+
+NAMED = 3
+"""Corruptions that the name of a part of a suite lists; of more it gives the number."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 from click.testing import CliRunner, Result
 
 from robustbench_cls.cli.main import robust as program
@@ -161,3 +162,45 @@ def test_a_batch_system_that_ends_a_training_gets_a_line(toy: Path, tmp_path: Pa
     assert process.returncode == 143
     assert told.rstrip().endswith("Stopped. What was finished is stored; start the same command again to go on.")
     assert "Traceback" not in told
+
+
+def test_a_part_of_a_suite_on_several_checkpoints(
+    toy: Path, toy_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--data", toy, "--workers", 0, "--no-cache", "--backend", "torch", "--out", "r"]
+    content = torch.load(toy_checkpoint, weights_only=True)
+    content["about"]["name"] = "other"
+    torch.save(content, "other.pt")
+    part = ["--suite", "imagenet-c", "--corruptions", "fog,contrast", "--severities", "5,1"]
+    told = here("eval", *part, *arguments, toy_checkpoint, "other.pt").stdout
+    for model in ("test_resnet-baseline-s0", "other"):
+        assert f"{model} on imagenet-c-fog-contrast-s15 (torch, float32)" in told
+        stored = {path.stem for path in Path("r", model, "imagenet-c-fog-contrast-s15").glob("*.parquet")}
+        assert stored == {"clean", "fog-1", "fog-5", "contrast-1", "contrast-5"}
+    assert "Mean corruption error, unnormalised" in told and "mCE" not in told
+    listed = json.loads(here("runs", "r", "--json").stdout)
+    assert [(row["model"], row["images"]) for row in listed] == [("other", "all"), ("test_resnet-baseline-s0", "all")]
+    assert all(row["headline"].startswith("Mean corruption error, unnormalised ") for row in listed)
+    assert "test_resnet-baseline-s0  imagenet-c-fog-contrast-s15 on toy" in here("runs", "r").stdout
+
+
+def test_settings_are_listed_with_type_and_default() -> None:
+    rows = {
+        row["name"]: row
+        for row in json.loads(here("list", "settings", "--recipe", "cutmix", "--json").stdout)["settings"]
+    }
+    assert rows["alpha"]["type"] == "float"
+    assert (rows["optimizer"]["resnet"], rows["optimizer"]["vit"]) == ("sgd", "adamw")
+
+
+def test_a_report_leaves_out_a_training_without_results(
+    toy: Path, toy_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("only").mkdir()
+    Path("only/last.pt").touch()
+    here("eval", "--suite", "imagenet", "--data", toy, "--out", "r", "--no-cache", "--workers", 0, toy_checkpoint)
+    told = here("report", "only", "r", "--out", "page.html")
+    assert "only holds a training and no results yet, so it is left out. Measure it: robust eval." in told.stderr
+    assert Path("page.html").is_file()

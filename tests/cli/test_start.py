@@ -40,6 +40,14 @@ MISTAKES: list[tuple[Sequence[str], str]] = [
     ([*TRAIN, "--out", "file"], "Can't write into file: "),
     ([*TRAIN, "--out", "file/run"], "Can't write into file/run: "),
     (["eval", "--suite", "imagenet-d", "old.pt"], "Unknown suite 'imagenet-d'. Did you mean imagenet-c, imagenet-a or"),
+    (["eval", "--suite", "empty-suite", "old.pt"], "There is a file empty_suite.py here: name it with its ending"),
+    ([*EVAL, "--corruptions", "fog", "old.pt"], "--corruptions and --severities are for suites that corrupt images"),
+    (
+        [*EVAL, "--suite", "imagenet-c", "--corruptions", "fgo", "old.pt"],
+        "'imagenet-c' has no corruption 'fgo'. It has",
+    ),
+    ([*EVAL, "--suite", "imagenet-c", "--severities", "1,9", "old.pt"], "'imagenet-c' has no severity 9. It has [1, 2"),
+    ([*EVAL, "--suite", "imagenet-c", "--severities", "x", "old.pt"], "--severities takes numbers such as 1,3,5"),
     (["eval", "--suite", "gone.py", "old.pt"], "There is no suite file gone.py"),
     (["eval", "--suite", "mine.py", "old.pt"], "mine.py must define exactly one Suite, found 0"),
     (["eval", "--suite", "empty_suite.py", "--data", "toy", "old.pt"], "Suite 'empty' has no conditions"),
@@ -89,6 +97,8 @@ MISTAKES: list[tuple[Sequence[str], str]] = [
     (["data", "corrupt", "--data", "toy", "--out", "x", "--corruptions", "fog,snwo"], "Did you mean snow"),
     (["data", "shapes", "--out", "/dev/null"], "Can't write into /dev/null: /dev/null is no folder"),
     (["data", "gallery", "--out", "g.gif"], ".jpg or .png"),
+    (["list", "settings", "--recipe", "cutmx"], "Unknown recipe 'cutmx'. Did you mean cutmix"),
+    (["runs", "nowhere"], "No results in nowhere"),
     (["report", "nowhere"], "No results in nowhere"),
     (["compare", "nowhere", "runs"], "No results in nowhere"),
 ]
