@@ -1,10 +1,12 @@
 """Scores on the terminal."""
 
+import contextlib
 import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from math import inf
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from robustbench_cls.core.metric import Score
     from robustbench_cls.core.suite import Suite
     from robustbench_cls.report.comparison import Comparison, Difference
+    from robustbench_cls.report.ranking import Ranking
     from robustbench_cls.results.store import StoredRun
 
 FORMAT = {"fraction": (2, "%"), "difference": (2, "%"), "percent": (2, "%"), "nats": (3, "nats"), "number": (3, "")}
@@ -60,6 +63,25 @@ def print_scores(
     folders = " ".join(dict.fromkeys(shlex.quote(str(run.folder.parent)) for run in runs))
     own = "".join(f" --code {shlex.quote(path)}" for path in code)
     click.echo(f"\nNext: robust report {folders}{own} --out reports/page.html")
+    if other := _other_model(runs):
+        click.echo(f"      robust compare {shlex.quote(str(other))} {shlex.quote(str(runs[0].folder.parent))}{own}")
+
+
+def _other_model(runs: "Sequence[StoredRun]") -> Path | None:
+    """The folder beside these runs with the latest results of another model, measured alike on one of their suites."""
+    from robustbench_cls.report.labels import comparable
+    from robustbench_cls.results.store import MANIFEST, read_run
+
+    if len({run.folder.parent for run in runs}) != 1:
+        return None
+    found = []
+    for run in runs:
+        for manifest in run.folder.parent.parent.glob(f"*/{run.folder.name}/{MANIFEST}"):
+            with contextlib.suppress(UserError):  # of a run that can't be read nothing is proposed
+                other = read_run(manifest.parent)
+                if other.identity.model != run.identity.model and comparable(other) == comparable(run):
+                    found.append((manifest.stat().st_mtime, manifest.parent.parent))
+    return max(found)[1] if found else None
 
 
 def figure(score: "Score") -> str:
@@ -73,31 +95,77 @@ def figure(score: "Score") -> str:
 
 def print_comparison(comparison: "Comparison") -> None:
     """The measures of a suite and a row a corruption, for both models, with verdicts; then the result in words."""
-    from robustbench_cls.metrics.scoring import all_metrics
     from robustbench_cls.report.comparison import in_words
 
     shown, rows = comparison.shown, comparison.by_corruption
-    titles = [all_metrics()[d.metric].title + ("" if d.condition == "all" else f", {d.condition}") for d in shown]
-    width = max([len(title) for title in titles] + [len(d.condition) for d in rows] + [len(comparison.suite) + 14])
+    places = ["" if d.condition == "all" else f", {d.condition}" for d in shown]
+    titles = [f"{_with_unit(d)}{place}" for d, place in zip(shown, places, strict=True)]
+    below = [f"{_with_unit(rows[0])}, by corruption"] if rows else []
     n = max((d.n for d in comparison.differences), default=0)
-    head = f"{'A':>8} {'B':>8} {'B - A':>8} {'95 % interval':>19} {'only A':>7} {'only B':>7}"
-    click.secho(f"\n{f'{comparison.suite}, n = {n:,}':{width}} {head}", bold=True)
+    head = f"{comparison.suite}, n = {n:,}"
+    width = max(map(len, [*titles, *below, *(d.condition for d in rows), head]))
+    names = f"{'A':>8} {'B':>8} {'B - A':>8} {'95 % interval':>19}  {'p':>6} {'only A':>7} {'only B':>7}  verdict"
+    click.secho(f"\n{head:{width}} {names}", bold=True)
     for title, difference in zip(titles, shown, strict=True):
         click.echo(f"{title:{width}} {_line(difference)}")
-    if rows:
-        click.echo(f"{all_metrics()[rows[0].metric].title}, by corruption:")
+    for title in below:
+        click.secho(f"{title:{width}} {names}", bold=True)
     for difference in rows:
         click.echo(f"{difference.condition:{width}} {_line(difference)}")
     click.echo(f"\n{in_words(comparison)}")
 
 
+def _with_unit(d: "Difference") -> str:
+    from robustbench_cls.metrics.scoring import all_metrics
+
+    unit = FORMAT[d.unit][1]
+    return all_metrics()[d.metric].title + (f" ({unit})" if unit else "")
+
+
 def _line(d: "Difference") -> str:
-    places, unit = FORMAT[d.unit]
+    places, _ = FORMAT[d.unit]
     numbers = (
         f"{d.value_a * d.scale:8.{places}f} {d.value_b * d.scale:8.{places}f} {d.difference * d.scale:+8.{places}f}"
     )
     ends = f"{d.low * d.scale:+.{places}f} .. {d.high * d.scale:+.{places}f}"
-    return f"{numbers} {ends:>19} {d.only_a:7} {d.only_b:7}  {unit:4} {d.verdict}"
+    mark = "*" if d.verdict == "within noise" and not d.undecided else " "
+    p = "<0.001" if d.p_holm < 0.001 else f"{d.p_holm:.3f}"
+    return f"{numbers} {ends:>19}{mark} {p:>6} {d.only_a:7} {d.only_b:7}  {d.verdict}"
+
+
+COMPARED = """
+only A, only B: answers that only that model gets right, in all conditions of a row.
+p: of no difference; McNemar's exact test in one condition, else from the resamples; by Holm for the rows of a table.
+*: this interval, which is not corrected for the number of rows, does not contain 0, but the corrected p says noise.
+"""
+"""Printed below comparisons."""
+
+
+def print_ranking(ranking: "Ranking") -> None:
+    """Models by a suite's headline, each beside the best one."""
+    width = max(len(one.model) for one in ranking.models)
+    places, unit = FORMAT[ranking.models[0].score.unit]
+    title = f"{ranking.suite}, {ranking.title}{f' ({unit})' if unit else ''}, n = {ranking.models[0].score.n:,}"
+    click.secho(f"\n{title}", bold=True)
+    click.secho(f"   {'':{width}} {'':>8} {'95 % interval':>18} {'to the first':>13} {'95 % interval':>19}", bold=True)
+    for number, one in enumerate(ranking.models, 1):
+        value, _, ends = figure(one.score).replace(f" {unit} ", " ").partition(" ")
+        if number == 1:
+            beside = ""
+        elif one.gap is None:
+            beside = f" {'not on the same images and conditions':>13}"
+        else:
+            interval = f"{one.gap.low:+.{places}f} .. {one.gap.high:+.{places}f}"
+            verdict = "behind" if one.gap.beyond_noise else "level with the first"
+            beside = f" {one.gap.value:+13.{places}f} {interval:>19}  {verdict}"
+        click.echo(f"{number:2} {one.model:{width}} {value:>8} {ends:>18}{beside}")
+    for row in ranking.seeds:
+        click.echo(
+            f"   {row.recipe}: mean {row.mean} over {row.seeds} seeds, {row.ends}; standard deviation {row.spread}, "
+            f"half an interval of one run {row.within}"
+        )
+    for model in ranking.incomplete:
+        click.echo(f"   {model} lacks conditions, and so has no place")
 
 
 def as_text(rows: "Sequence[Mapping[str, Any]]") -> str:

@@ -1,7 +1,7 @@
 """Two models on the same images: differences paired by image, from stored predictions alone."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -77,11 +77,25 @@ class Comparison:
         suite: its name, with the data set's where it is not the suite's own.
         measures: the numbers that the suite is about, the headline first.
         differences: every metric that both runs have.
+        facts: of both runs, by names that end in `_a` and `_b` where the two may differ.
     """
 
     suite: str
     measures: tuple[Measure, ...]
     differences: tuple[Difference, ...]
+    facts: Mapping[str, str | int] = field(default_factory=dict)
+
+    def rows(self) -> list[dict[str, object]]:
+        """A row a difference, for files: its fields, the verdict, the better direction, and how it was measured."""
+        return [
+            {
+                **asdict(d),
+                "verdict": d.verdict,
+                "higher_is_better": all_metrics()[d.metric].higher_is_better,
+                **self.facts,
+            }
+            for d in self.differences
+        ]
 
     @property
     def shown(self) -> list[Difference]:
@@ -107,14 +121,14 @@ def compare(run_a: str | Path | StoredRun, run_b: str | Path | StoredRun) -> pd.
         run_a, run_b: stored runs, or folders that `robust eval` wrote.
 
     Returns:
-        The fields of `Difference` as columns, and `verdict`.
+        The fields of `Difference` as columns, `verdict`, and how both were measured.
 
     Raises:
         UserError: no common suite, or one that was measured in two ways.
     """
     given = [[run] if isinstance(run, StoredRun) else find_runs(Path(run)) for run in (run_a, run_b)]
     comparisons, _ = compare_runs(*given)
-    rows = [{**asdict(d), "verdict": d.verdict} for comparison in comparisons for d in comparison.differences]
+    rows = [row for comparison in comparisons for row in comparison.rows()]
     table: pd.DataFrame = pd.DataFrame(rows)
     return table
 
@@ -197,7 +211,20 @@ def _of_suite(a: StoredRun, b: StoredRun, both_have: Collection[Condition]) -> C
         rows = [row for row, d in enumerate(found) if d.metric == name]
         corrected |= dict(zip(rows, holm([found[row].p for row in rows]), strict=True))
     differences = tuple(replace(d, p_holm=corrected[row]) for row, d in enumerate(found))
-    return Comparison(suite, measures, differences)
+    return Comparison(suite, measures, differences, _facts(a, b))
+
+
+def _facts(a: StoredRun, b: StoredRun) -> dict[str, str | int]:
+    """How two runs that compare were measured: the protocol as text, in which they differ by their own input alone."""
+    found: dict[str, str | int] = {}
+    for side, run in (("a", a), ("b", b)):
+        identity = run.identity
+        found[f"model_{side}"], found[f"weights_{side}"] = identity.model, identity.weights_sha256
+        found[f"backend_{side}"], found[f"precision_{side}"] = identity.backend, identity.precision
+        found[f"protocol_{side}"] = "; ".join(
+            f"{word(name)} {short(name, value)}" for name, value in asdict(identity.protocol).items()
+        )
+    return {**found, "limit": a.identity.limit, "seed": a.identity.seed, "data": a.circumstances.data}
 
 
 def _measures(a: StoredRun, b: StoredRun) -> tuple[Measure, ...]:

@@ -179,6 +179,10 @@ def test_a_part_of_a_suite_on_several_checkpoints(
         stored = {path.stem for path in Path("r", model, "imagenet-c-fog-contrast-s15").glob("*.parquet")}
         assert stored == {"clean", "fog-1", "fog-5", "contrast-1", "contrast-5"}
     assert "Mean corruption error, unnormalised" in told and "mCE" not in told
+    again = here("eval", *part, *arguments[:-1], "r/other", "other.pt").stdout.rstrip().splitlines()
+    assert again[-1].split() == ["robust", "compare", "r/test_resnet-baseline-s0", "r/other"]
+    compared = here(*again[-1].split()[1:]).stdout
+    assert "within noise" in compared and "p: of no difference" in compared
     listed = json.loads(here("runs", "r", "--json").stdout)
     assert [(row["model"], row["images"]) for row in listed] == [("other", "all"), ("test_resnet-baseline-s0", "all")]
     assert all(row["headline"].startswith("Mean corruption error, unnormalised ") for row in listed)

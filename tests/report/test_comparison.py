@@ -11,11 +11,13 @@ from identities import IDENTITY
 
 from robustbench_cls.cli.main import robust
 from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.origin import Origin
 from robustbench_cls.core.run import Circumstances
 from robustbench_cls.core.suite import Measure, Suite
 from robustbench_cls.metrics.interval import of_difference
 from robustbench_cls.metrics.significance import mcnemar
 from robustbench_cls.report.comparison import Comparison, Difference, compare_runs, in_words
+from robustbench_cls.report.ranking import rank
 from robustbench_cls.results.store import StoredRun, as_table, find_runs, open_run
 from robustbench_cls.suites.imagenet_c import SUITE as IMAGENET_C
 
@@ -189,13 +191,15 @@ def test_a_folder_of_several_models_is_refused(two: tuple[Path, Path], tmp_path:
 
 def test_on_the_command_line(two: tuple[Path, Path], tmp_path: Path) -> None:
     shown = CliRunner().invoke(robust, ["compare", *map(str, two), "--csv", str(tmp_path / "d.csv")]).output
-    line = re.search(r"^fog +62\.50 +62\.50 +\+0\.00 +-\S+ \.\. \+\S+ +2 +2  % +within noise$", shown, re.M)
+    line = re.search(r"^fog +62\.50 +62\.50 +\+0\.00 +-\S+ \.\. \+\S+ +1\.000 +2 +2 +within noise$", shown, re.M)
     assert line, shown
     assert "The interval contains 0, so this is within noise." in shown
     table = pd.read_csv(tmp_path / "d.csv")
     told = json.loads(CliRunner().invoke(robust, ["compare", *map(str, two), "--json"]).stdout)
     assert len(table) == len(told) > 50
-    assert {*told[0]} == {field.name for field in fields(Difference)} == {*table}
+    facts = {"verdict", "higher_is_better", "limit", "seed", "data", "backend_a", "protocol_b", "model_a", "weights_b"}
+    assert {*told[0]} == {*table} >= {field.name for field in fields(Difference)} | facts
+    assert told[0]["protocol_a"].startswith("resize 256; crop 224; ")
     (clean,) = [row for row in told if row["metric"] == "error" and row["condition"] == "clean"]
     assert (clean["n"], clean["value_a"], clean["value_b"], clean["only_a"], clean["only_b"]) == (4, 0.0, 0.25, 1, 0)
 
@@ -247,3 +251,46 @@ def test_measures_of_the_suite_lead_and_unknown_ones_are_named(tmp_path: Path) -
     )
     (note,) = notes
     assert note.startswith("imagenet-c on shapes: the suite is about 'of_my_own'") and "--code" in note
+
+
+def test_more_than_two_are_ranked_beside_the_first(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    best = rng.random(200) < 0.9
+    for name, right in {"a": best, "b": best & (rng.random(200) < 0.6), "c": best & (np.arange(200) != 3)}.items():
+        stored(tmp_path / name, {key: list(right) for key in ("clean", *STEMS)})
+    stored(tmp_path / "d", {"clean": list(best)})
+    folders = [tmp_path / name for name in "bcda"]
+    (ranking,), _ = rank(folders)
+    assert (ranking.measure.metric, ranking.incomplete) == ("mean_corruption_error_unnormalised", ("d",))
+    assert [one.model for one in ranking.models] == ["a", "c", "b"]
+    first, second, third = ranking.models
+    assert first.gap is None and not second.gap.beyond_noise and third.gap.beyond_noise and third.gap.value > 20
+    told = CliRunner().invoke(robust, ["compare", *map(str, folders)]).stdout
+    assert re.search(r"\n 2 c .* level with the first\n 3 b .* behind\n   d lacks conditions", told), told
+    rows = json.loads(CliRunner().invoke(robust, ["compare", *map(str, folders), "--json"]).stdout)
+    assert [(row["rank"], row["model"], row["level_with_first"]) for row in rows] == [
+        (1, "a", True),
+        (2, "c", True),
+        (3, "b", False),
+    ]
+    assert rows[2]["difference_from_first"] == pytest.approx(rows[2]["value"] - rows[0]["value"])
+
+
+def test_seeds_of_one_recipe_are_one_group_of_a_ranking(build) -> None:
+    for seed in range(3):
+        origin = Origin("resnet50", recipe="cutmix", seed=seed, settings={"lr": 0.1})
+        root = build(f"cutmix-{seed}", "imagenet", origin=origin).folder.parent
+    (ranking,), _ = rank([root])
+    (row,) = ranking.seeds
+    assert (row.recipe, row.seeds) == ("resnet50, cutmix", 3)
+    assert "resnet50, cutmix: mean" in CliRunner().invoke(robust, ["compare", str(root), str(root), str(root)]).stdout
+
+
+def test_an_interval_that_is_not_corrected_is_marked(two: tuple[Path, Path], tmp_path: Path) -> None:
+    right = np.ones(40, bool)
+    worse = right.copy()
+    worse[:5] = False
+    for name, clean in (("c", worse), ("d", right)):
+        stored(tmp_path / name, {"clean": list(clean)})
+    told = CliRunner().invoke(robust, ["compare", str(tmp_path / "c"), str(tmp_path / "d")]).stdout
+    assert re.search(r"Top-1 accuracy \(%\), clean .*\*  0\.062 .* within noise\n", told), told
