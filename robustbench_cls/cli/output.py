@@ -34,6 +34,7 @@ def print_scores(
     """
     from robustbench_cls.core.metric import shown_scale
     from robustbench_cls.metrics.scoring import all_metrics, score, shown
+    from robustbench_cls.report.caveats import small_images, unlike_clean_images
 
     scored = []
     for run in runs:
@@ -45,11 +46,13 @@ def print_scores(
         return
     waiting = [run for run in runs if run.missing()]
     if shard is not None and waiting:
-        left = ", ".join(
-            f"{len(run.missing())} of {len(run.all_conditions)} of {run.identity.suite}" for run in waiting
-        )
-        click.echo(f"\nShard {shard} is done. Conditions that other shards have still to complete: {left}.")
+        index, count = shard.split("/")
+        others = f"shard {3 - int(index)}/2" if count == "2" else "other shards"
+        for run in waiting:
+            left = f"{len(run.missing())} of {len(run.all_conditions)} conditions of {run.identity.suite}"
+            click.echo(f"\nShard {shard} is done. {left} wait for {others}. The last shard to finish merges them.")
         return
+    told: set[str] = set()
     for run, (scores, notes) in zip(runs, scored, strict=True):
         identity = run.identity
         click.secho(f"\n{identity.model} on {identity.suite} ({identity.backend}, {identity.precision})", bold=True)
@@ -58,8 +61,12 @@ def print_scores(
             value, low, high = (f"{number * scale:.{places}f}" for number in (one.value, one.low, one.high))
             title = all_metrics()[one.metric].title
             click.echo(f"  {title:40} {one.condition:12} {value:>7} {unit:4} [{low}, {high}]  n={one.n}")
-        for note in [*run.circumstances.notes, *notes]:
-            click.echo(f"  note: {note}")
+        for note in [*run.circumstances.notes, *small_images(run), *notes]:
+            if note not in told:
+                click.echo(f"  note: {note}")
+                told.add(note)
+    for note in unlike_clean_images(runs):
+        click.echo(f"  note: {note}")
     folders = " ".join(dict.fromkeys(shlex.quote(str(run.folder.parent)) for run in runs))
     own = "".join(f" --code {shlex.quote(path)}" for path in code)
     click.echo(f"\nNext: robust report {folders}{own} --out reports/page.html")

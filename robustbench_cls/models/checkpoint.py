@@ -86,8 +86,11 @@ def save(path: Path, about: About, weights: Mapping[str, torch.Tensor], training
     try:
         with path.open("wb") as file:  # torch would write a path's name into the file, so that equal runs would differ
             torch.save(content, file)
-    except RuntimeError as error:
-        raise OSError("PyTorch could not write all of it; the disk may be full") from error
+    except RuntimeError as error:  # PyTorch puts its own error before that of the file, or before Ctrl-C
+        first: BaseException | None = error
+        while first is not None and not isinstance(first, KeyboardInterrupt | OSError):
+            first = first.__context__
+        raise first or OSError("PyTorch could not write all of it; the disk may be full") from error
 
 
 def read_about(content: Mapping[str, Any], path: Path) -> About:

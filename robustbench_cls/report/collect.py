@@ -16,10 +16,10 @@ from robustbench_cls.core.suite import WHOLE, Measure
 from robustbench_cls.metrics.effective_robustness import NAME, effective_robustness
 from robustbench_cls.metrics.interval import interval
 from robustbench_cls.metrics.scoring import as_scores, measure
+from robustbench_cls.report.caveats import chosen_on_these_images, small_images, unlike_clean_images, unlike_trainings
 from robustbench_cls.report.labels import LabelledRun, columns, comparable, label_runs
 from robustbench_cls.report.paired import Paired
 from robustbench_cls.report.section import ReportData, Section
-from robustbench_cls.report.trainings import chosen_on_these_images, unlike_trainings
 from robustbench_cls.report.values import score_table
 from robustbench_cls.results.store import StoredRun, find_runs
 
@@ -46,6 +46,7 @@ def collect(paths: Sequence[Path], baseline: Path | None = None) -> ReportData:
     looks: dict[str, dict[tuple[str, str], Any]] = {name: {} for name in looking}
     scores: list[Score] = []
     notes: list[str] = []
+    missing: dict[tuple[str, str], list[str]] = {}
     asked: dict[str, dict[Measure, None]] = {}
     for entry in entries:
         asked.setdefault(entry.suite, {}).update(dict.fromkeys(entry.run.suite.measures))
@@ -62,11 +63,13 @@ def collect(paths: Sequence[Path], baseline: Path | None = None) -> ReportData:
         found, reasons = measure(sample, tuple(asked[entry.suite]))
         scores += as_scores(entry.model, entry.suite, found)
         paired.keep(entry, found)
-        notes += [f"{entry.suite}, {entry.model}: {reason}" for reason in reasons]
+        for reason in reasons:
+            missing.setdefault((entry.suite, reason), []).append(entry.model)
         for name, look in looking.items():
             looks[name][entry.key] = look(entry, sample)
         if accuracies := _shift(sample):
             shifts.setdefault(entry.suite, {})[entry.model] = accuracies
+    notes += [_missing_note(entries, suite, models, reason) for (suite, reason), models in missing.items()]
     for suite, by_model in shifts.items():
         scores += _effective(suite, by_model, scores)
     named = {f"{run.identity.model}, {run.folder}" for run in against.values()}
@@ -78,7 +81,7 @@ def collect(paths: Sequence[Path], baseline: Path | None = None) -> ReportData:
         scores=tuple(scores),
         table=score_table(scores),
         paired=paired,
-        notes=(*_unlike(entries), *_of_trainings(entries), *notes),
+        notes=(*_unlike(entries), *_of_trainings(entries), *_of_protocols(entries), *notes),
         looks=looks,
     )
 
@@ -149,6 +152,22 @@ def _in_order(runs: Sequence[StoredRun]) -> tuple[StoredRun, ...]:
     models = list(dict.fromkeys(run.identity.model for run in runs))
     suites = list(dict.fromkeys(run.identity.suite for run in runs))
     return tuple(sorted(runs, key=lambda run: (models.index(run.identity.model), suites.index(run.identity.suite))))
+
+
+def _missing_note(entries: Sequence[LabelledRun], suite: str, models: Sequence[str], reason: str) -> str:
+    """Why a suite's number does not exist; the models are named where it is not all of them."""
+    every = {entry.model for entry in entries if entry.suite == suite}
+    whose = suite if every == set(models) and len(every) > 1 else f"{suite}, {', '.join(models)}"
+    return f"{whose}: {reason}"
+
+
+def _of_protocols(entries: Sequence[LabelledRun]) -> list[str]:
+    """In words, what numbers of these suites must be read with; each once."""
+    notes = [f"{entry.suite}: {text}." for entry in entries for text in small_images(entry.run)]
+    for model in dict.fromkeys(entry.model for entry in entries):
+        own = [entry.run for entry in entries if entry.model == model]
+        notes += [f"{text[0].upper()}{text[1:]}." for text in unlike_clean_images(own)]
+    return list(dict.fromkeys(notes))
 
 
 def _of_trainings(entries: Sequence[LabelledRun]) -> list[str]:

@@ -17,8 +17,8 @@ from robustbench_cls.metrics.interval import of_difference
 from robustbench_cls.metrics.scoring import Measured, all_metrics, measure, unknown
 from robustbench_cls.metrics.significance import ALPHA, holm, mcnemar, resampled
 from robustbench_cls.report import values
+from robustbench_cls.report.caveats import unlike_trainings
 from robustbench_cls.report.labels import comparable, suite_on_data
-from robustbench_cls.report.trainings import unlike_trainings
 from robustbench_cls.results.store import StoredRun, find_runs
 
 

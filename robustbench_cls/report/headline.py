@@ -77,10 +77,10 @@ def _beside(column: Column, measure: Measure, shown: Ranked, data: ReportData) -
     clean = [m for m in column.measures if column.reference and m.where == column.reference.name and m != measure]
     for beside in clean[:1]:
         if scores := values.ranked(data.table, [entry for entry, _ in shown], beside):
+            name = "accuracy" if beside.metric == "top1_accuracy" else all_metrics()[beside.metric].in_words
             listed = ", ".join(f"{entry.model} {_figure(score)}" for entry, score in scores)
-            found.append(
-                f"By {all_metrics()[beside.metric].in_words} on the clean images of the same classes: {listed}."
-            )
+            alone = len(shown) == 1
+            found.append(f"Its clean {name} is {_figure(scores[0][1])}." if alone else f"Clean {name}: {listed}.")
     for entry, _ in shown:
         if contained := entry.overlaps & column.contained:
             found.append(f"The recipe of {entry.model} contains {len(contained)} of the corruptions.")

@@ -221,7 +221,7 @@ def test_sentence_names_the_best_and_what_it_must_be_read_with(report):
     assert title == f"On imagenet-c, {best.model} has the lowest mCE: {first}."
     assert lead.startswith(f"Next is {other.model}: {second}; the 95 % interval of the difference is ")
     clean = {s.model: s for s in report.data.scores if (s.suite, s.metric) == ("imagenet-c", "top1_accuracy")}
-    assert "By top-1 accuracy on the clean images of the same classes: " in lead
+    assert "Clean accuracy: " in lead
     assert all(
         f"{model} {100 * s.value:.1f}\N{NO-BREAK SPACE}%" in lead for model, s in clean.items() if not s.severity
     )

@@ -1,4 +1,4 @@
-"""Trainings of the models that are compared: in what they differ beside the recipe, and on what they were chosen."""
+"""Caveats: facts of trainings and protocols that numbers must be read with."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -26,6 +26,35 @@ def unlike_trainings(runs: Sequence[tuple[str, StoredRun]]) -> Iterator[str]:
 
 def _values(key: str, settings: Sequence[Mapping[str, object]]) -> str:
     return " and ".join(dict.fromkeys(f"{own[key]}" for own in settings))
+
+
+SMALL = 64
+"""Side in px of corrupted images below which the constants of ImageNet-C mean something else."""
+
+
+def unlike_clean_images(runs: Sequence[StoredRun]) -> Iterator[str]:
+    """In words, that one model's clean accuracies on the same photos differ, as two suites cut them otherwise."""
+    found: dict[str, str] = {}
+    for run in runs:
+        protocol = run.identity.protocol
+        if not run.suite.corrupts and run.suite.split != "val":  # other photos
+            continue
+        if run.suite.corrupts and run.reference is None:
+            continue
+        found.setdefault(f"resize {protocol.resize}, crop {protocol.crop}", run.identity.suite)
+    if len(found) > 1:
+        ways = " and ".join(f"{how} ({suite})" for how, suite in found.items())
+        yield f"the clean photos are cut in {len(found)} ways, so clean accuracies differ: {ways}"
+
+
+def small_images(run: StoredRun) -> Iterator[str]:
+    """In words, that the corruptions of a suite were made for larger images."""
+    side = run.identity.protocol.crop or 0
+    if run.suite.corrupts and not run.identity.corruptions_sha256 and 0 < side < SMALL:
+        yield (
+            f"images are corrupted at {side} px with constants made for 224 px: some, such as those of zoom blur, do "
+            "next to nothing, others do more, and the numbers are not those of CIFAR-10-C"
+        )
 
 
 def chosen_on_these_images(run: StoredRun) -> bool:
