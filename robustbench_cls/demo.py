@@ -75,7 +75,7 @@ def train_and_evaluate(recipe: str, data: Path, folder: Path, settings: Mapping[
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // len(RECIPES)))
     best = train(MODEL, recipe, TrainingOptions(data=data, overrides=settings, out=folder, workers=0))
     classifier = load_classifier(best, backend="torch")  # the same numbers whatever else is installed
-    evaluate(classifier, SUITES, EvaluationOptions(data=data, out=folder, workers=0))
+    evaluate(classifier, SUITES, EvaluationOptions(data=data, out=folder, workers=0, crops=data.parent / "crops"))
 
 
 def _die_quietly() -> None:

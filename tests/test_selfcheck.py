@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -29,12 +30,17 @@ def test_what_does_not_hold_is_named_and_the_status_says_so(monkeypatch: pytest.
     monkeypatch.setitem(selfcheck.LIST_SHA256, "imagenet-a", "0" * 64)
     monkeypatch.setattr(selfcheck, "known_digests", lambda: {("contrast", "published"): "0" * 16})
     monkeypatch.setattr(selfcheck, "LOADED", ("torch", "no_such_module"))
-    told = CliRunner().invoke(robust, ["selfcheck"])
+    told = CliRunner().invoke(robust, ["selfcheck", "-v"])
     assert told.exit_code == 1
     assert "FAIL  classes of imagenet-a" in told.output
     for name in ("clean RN50, game of noise, CE of fog", "engine 1, contrast as published", "import no_such_module"):
         assert f"robust: {name}: expected " in told.stderr
     assert "CE of snow" not in told.stderr and "AlexNet on ImageNet-C" not in told.stderr
+
+
+def test_one_line_unless_asked_for_more() -> None:
+    told = CliRunner().invoke(robust, ["selfcheck"]).stdout
+    assert re.fullmatch(r"(\d+) of \1 checks hold\. robust selfcheck -v shows them\.\n", told)
 
 
 def test_as_json() -> None:

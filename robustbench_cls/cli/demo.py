@@ -20,5 +20,10 @@ def command(out: Path) -> None:
     from robustbench_cls.demo import run_demo
 
     page = run_demo(out)
+    from robustbench_cls.cli.output import print_ranking
+    from robustbench_cls.report.ranking import rank
+
+    for ranking in rank([out / "runs"])[0]:
+        print_ranking(ranking)
     click.echo(f"\nOpen {page.resolve().as_uri()}")
     click.echo(f"Table: {page.with_suffix('.csv')}   Per-image results: {out / 'runs'}")

@@ -35,6 +35,7 @@ class Metric:
         by_corruption: the metric of one corruption that this is the mean of.
         beside: metrics without which this one misleads; it is shown only where they stand beside it.
         baseline: whose number is 100, of a ratio in percent.
+        images: how many images of a sample it is computed from, where that is not all.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Metric:
     by_corruption: str = ""
     beside: tuple[str, ...] = ()
     baseline: str = ""
+    images: Callable[[Sample], int] | None = None
 
     def __post_init__(self) -> None:
         """Refuse a scope or a unit that there is not.

@@ -1,5 +1,6 @@
 """Progress bars with rate and time left. They move often on a terminal, and seldom in a log file."""
 
+import os
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NoReturn, TypeVar
@@ -26,7 +27,9 @@ def _pause() -> float:
 
 
 def notice(text: str) -> None:
-    """Print a line for the user above the bars, on standard error."""
+    """Print a line for the user above the bars, on standard error; of torchrun's processes the first speaks for all."""
+    if os.environ.get("RANK", "0") not in ("", "0"):
+        return
     from tqdm import tqdm
 
     tqdm.write(f"robust: {for_terminal(text)}", file=sys.stderr)

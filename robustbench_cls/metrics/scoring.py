@@ -44,7 +44,9 @@ class Measured(NamedTuple):
 
     @property
     def images(self) -> int:
-        """Images in each condition."""
+        """Images in each condition that the number is computed from."""
+        if self.metric.images is not None:
+            return self.metric.images(self.sample)
         return len(self.sample.predictions.image_ids)
 
     @property

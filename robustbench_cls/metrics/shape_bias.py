@@ -132,6 +132,12 @@ def bias(sample: Sample) -> Float64Array:
     return bias_R
 
 
+def conflicting(sample: Sample) -> int:
+    """The number of images whose shape and texture are of two categories."""
+    decisions = decisions_of(sample.predictions, sample.places[0])
+    return int((decisions["shape"] != decisions["texture"]).sum())
+
+
 METRIC = Metric(
     name="shape_bias",
     title="Shape bias",
@@ -142,4 +148,5 @@ METRIC = Metric(
     compute=bias,
     phrase="shape bias",
     only_asked=True,
+    images=conflicting,
 )

@@ -18,7 +18,7 @@ from robustbench_cls.metrics.scoring import Measured, all_metrics, measure, unkn
 from robustbench_cls.metrics.significance import ALPHA, holm, mcnemar, resampled
 from robustbench_cls.report import values
 from robustbench_cls.report.caveats import unlike_trainings
-from robustbench_cls.report.labels import comparable, suite_on_data
+from robustbench_cls.report.labels import comparable, measured_how, suite_on_data
 from robustbench_cls.results.store import StoredRun, find_runs
 
 
@@ -218,13 +218,9 @@ def _facts(a: StoredRun, b: StoredRun) -> dict[str, str | int]:
     """How two runs that compare were measured: the protocol as text, in which they differ by their own input alone."""
     found: dict[str, str | int] = {}
     for side, run in (("a", a), ("b", b)):
-        identity = run.identity
-        found[f"model_{side}"], found[f"weights_{side}"] = identity.model, identity.weights_sha256
-        found[f"backend_{side}"], found[f"precision_{side}"] = identity.backend, identity.precision
-        found[f"protocol_{side}"] = "; ".join(
-            f"{word(name)} {short(name, value)}" for name, value in asdict(identity.protocol).items()
-        )
-    return {**found, "limit": a.identity.limit, "seed": a.identity.seed, "data": a.circumstances.data}
+        found[f"model_{side}"], found[f"weights_{side}"] = run.identity.model, run.identity.weights_sha256
+        found |= {f"{name}_{side}": measured_how(run)[name] for name in ("backend", "precision", "protocol")}
+    return {**found, **{name: measured_how(a)[name] for name in ("limit", "seed", "data")}}
 
 
 def _measures(a: StoredRun, b: StoredRun) -> tuple[Measure, ...]:

@@ -126,6 +126,20 @@ def facts(identity: RunIdentity) -> dict[str, Hashable]:
     return flat
 
 
+def measured_how(run: StoredRun) -> dict[str, str | int]:
+    """How a run was measured, for rows of files: number type, program, subset, images and, as text, the protocol."""
+    identity = run.identity
+    protocol = "; ".join(f"{word(name)} {short(name, value)}" for name, value in asdict(identity.protocol).items())
+    return {
+        "backend": identity.backend,
+        "precision": identity.precision,
+        "limit": identity.limit,
+        "seed": identity.seed,
+        "data": run.circumstances.data,
+        "protocol": protocol,
+    }
+
+
 def label_runs(runs: Sequence[StoredRun]) -> tuple[LabelledRun, ...]:
     """The runs with labels such that unlike runs never share both; plain names wherever they are enough."""
     known = [facts(run.identity) for run in runs]

@@ -1,7 +1,7 @@
 """One self-contained page, and the tidy table beside it, from runs on disk."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +12,7 @@ from robustbench_cls.core.files import atomic
 from robustbench_cls.core.metric import Score
 from robustbench_cls.report import headline
 from robustbench_cls.report.collect import all_sections, collect
+from robustbench_cls.report.labels import measured_how
 from robustbench_cls.report.section import ReportData
 from robustbench_cls.report.template import fill
 
@@ -47,7 +48,9 @@ def write_report(
         raise UserError(f"The report is one HTML file with its table beside it; expected a name in .html, got {out}.")
     data = collect(folders, Path(baseline) if baseline is not None else None)
     page = render_page(data)
-    table = pd.DataFrame(data.scores, columns=[field.name for field in fields(Score)])
+    how = {entry.key: measured_how(entry.run) for entry in data.entries}
+    rows = [{**asdict(score), **how[score.model, score.suite]} for score in data.scores]
+    table = pd.DataFrame(rows or None, columns=None if rows else [field.name for field in fields(Score)])
     with atomic(out.with_suffix(".csv")) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
     with atomic(out) as temporary:

@@ -87,8 +87,10 @@ def test_table_equals_the_scores(build, tmp_path):
     ]
     out = write_report([run.folder for run in runs], tmp_path / "r.html")
     table = pd.read_csv(out.with_suffix(".csv"))
-    assert list(table) == [field.name for field in fields(Score)]
-    assert table.to_dict("records") == pd.DataFrame(expected).to_dict("records")
+    names = [field.name for field in fields(Score)]
+    assert list(table) == [*names, "backend", "precision", "limit", "seed", "data", "protocol"]
+    assert table[names].to_dict("records") == pd.DataFrame(expected).to_dict("records")
+    assert set(table.protocol.str.partition(";")[0]) == {"resize 256"} and set(table.backend) == {"torch"}
 
 
 def test_a_run_given_twice_counts_once(build):
