@@ -30,7 +30,7 @@ def command(kinds: tuple[str, ...], recipe: str, as_json: bool) -> None:
 
 
 def _settings(name: str) -> list[dict[str, str]]:
-    """What `--set` can change: name, type, and the default for each family of models."""
+    """Settings that `--set` can change: name, type, and the default for each family of models."""
     from dataclasses import fields
 
     from robustbench_cls.core.discovery import find

@@ -4,8 +4,11 @@ A backend turns a `Pipeline`, uint8 images in and logits out, into a function of
 is, its answers to a few random images are compared with those of eager float32 before it is used.
 """
 
+import importlib.metadata
 import importlib.util
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -14,14 +17,17 @@ from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.progress import notice
 from robustbench_cls.models.choices import CPU_ONLY, require
 from robustbench_cls.models.classifier import Forward, Pipeline, Preprocessing
-from robustbench_cls.models.convert import CONVERT, OPEN, ConversionError, foreign, in_torch
+from robustbench_cls.models.convert import OPEN, ConversionError, compiled, foreign, in_torch, opened, write
+from robustbench_cls.models.kept_networks import forget, keep, kept
 from robustbench_cls.models.onnx_file import OnnxFile
 
 PROBES = 3
 """Random images shown at loading: more than the two of the example, so that a batch size fixed by mistake shows."""
 
-TOLERANCE = 1e-3
-"""Largest difference from eager float32, in standard deviations of the logits. Measured differences are 1e-6."""
+TOLERANCE = {"float32": 1e-3, "bfloat16": 0.5}
+"""Largest difference from eager float32, in standard deviations of the logits, by number type.
+
+Measured differences are 1e-6 and 0.1; those of another network are over 1."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,7 @@ def accelerate(
     precision: str,
     *,
     any_batch: bool,
+    key: str = "",
 ) -> Running:
     """The forward function of a pipeline that stands on its device.
 
@@ -90,6 +97,7 @@ def accelerate(
         images_BHW3: from `probe_images`.
         reference_BC: their logits in eager float32.
         backend: one of `BACKENDS`; `auto` takes the next one where one fails, and says so on stderr.
+        key: of the network, under which a converted one is kept on disk; none is where empty.
         any_batch: False where the network takes only as many images as `images_BHW3` holds.
 
     Raises:
@@ -100,17 +108,60 @@ def accelerate(
     for name, following in zip(names, (*names[1:], ""), strict=True):
         if name == "torch":
             break
-        if backend == "auto":
-            notice(f"Preparing the network for {name}, some seconds; --backend torch does without.")
         try:
-            forward = CONVERT[name](pipeline, images_BHW3, precision, device, any_batch)
-            _check_agrees(name, forward, images_BHW3, reference_BC, precision)
+            if name == "compile":
+                forward = compiled(pipeline, precision, device, any_batch=any_batch)
+                _check_agrees(name, forward, images_BHW3, reference_BC, precision)
+            else:
+                seen = _Seen(images_BHW3, reference_BC, precision, any_batch)
+                forward = _converted(name, pipeline, seen, key, told=backend == "auto")
             return Running(forward, name, precision)
         except ConversionError as error:
             if not following:
                 raise
             notice(f"{error} Going on with {following}.")
     return Running(in_torch(pipeline, device, precision), "torch", precision)
+
+
+class _Seen(NamedTuple):
+    """Images that a network was shown, its logits in eager float32, and how a backend is to run it."""
+
+    images_BHW3: torch.Tensor
+    reference_BC: torch.Tensor
+    precision: str
+    any_batch: bool
+
+
+def _converted(name: str, pipeline: Pipeline, seen: _Seen, key: str, *, told: bool) -> Forward:
+    """The pipeline in another program: from the file of an earlier start where that still answers like this network.
+
+    It is always opened from its file, so that every start gives the same bytes.
+    """
+    shape = [*seen.images_BHW3.shape[1:], 0 if seen.any_batch else len(seen.images_BHW3)]
+    full = (key, name, str(shape), *(importlib.metadata.version(package) for package in ("torch", name)))
+    folder = kept(*full) if key else None
+    if folder is not None:
+        try:
+            return _opened(name, folder, seen)
+        except ConversionError:
+            forget(folder)
+    if told:
+        notice(f"Preparing the network for {name}, some seconds; --backend torch does without.")
+    folder = keep(lambda to: write(name, pipeline, seen.images_BHW3, to, any_batch=seen.any_batch), *full)
+    try:
+        forward = _opened(name, folder, seen)
+    except ConversionError:
+        forget(folder)
+        raise
+    if not key:
+        forget(folder)
+    return forward
+
+
+def _opened(name: str, folder: Path, seen: _Seen) -> Forward:
+    forward = opened(name, folder, seen.precision)
+    _check_agrees(name, forward, seen.images_BHW3, seen.reference_BC, seen.precision)
+    return forward
 
 
 def in_batches_of(forward: Forward, size: int) -> Forward:
@@ -177,7 +228,7 @@ def _check_agrees(
     if logits_BC.shape != reference_BC.shape or not torch.isfinite(logits_BC).all():
         raise ConversionError(f"{name} gives no finite logits of shape {tuple(reference_BC.shape)} for this network.")
     difference, spread = float((logits_BC - reference_BC).abs().max()), float(reference_BC.std())
-    if precision == "float32" and difference > TOLERANCE * spread:
+    if difference > TOLERANCE[precision] * spread:
         raise ConversionError(
             f"{name} differs from PyTorch by {difference:.2g} where logits spread by {spread:.2g}: not this network."
         )

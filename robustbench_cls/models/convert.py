@@ -1,6 +1,5 @@
 """Turning a network into a function of another backend; each raises ConversionError where it can't."""
 
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -61,9 +60,8 @@ def _shapes(any_batch: bool) -> Any:
     return ({0: torch.export.Dim.AUTO},) if any_batch else None
 
 
-def _compile(
-    pipeline: Pipeline, images_BHW3: torch.Tensor, precision: str, device: torch.device, any_batch: bool
-) -> Forward:
+def compiled(pipeline: Pipeline, precision: str, device: torch.device, *, any_batch: bool) -> Forward:
+    """The pipeline compiled by PyTorch, at its first call."""
     forward = in_torch(torch.compile(pipeline), device, precision)
     if not any_batch:
         return forward
@@ -78,31 +76,20 @@ def _compile(
     return run
 
 
-def _onnxruntime(
-    pipeline: Pipeline, images_BHW3: torch.Tensor, precision: str, device: torch.device, any_batch: bool
-) -> Forward:
+def _write_onnx(pipeline: Pipeline, images_BHW3: torch.Tensor, any_batch: bool, folder: Path) -> None:
     for module in ("onnx", "onnxscript"):
         require(module)
     example = (images_BHW3[:2] if any_batch else images_BHW3,)
-    with (
-        foreign("onnxruntime can't take this network", ConversionError),
-        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
-    ):
-        path = Path(folder) / "network.onnx"
-        torch.onnx.export(pipeline, example, path, dynamo=True, dynamic_shapes=_shapes(any_batch), verbose=False)
-        return _open_onnxruntime(path, precision)
+    path = folder / FILES["onnxruntime"]
+    torch.onnx.export(pipeline, example, path, dynamo=True, dynamic_shapes=_shapes(any_batch), verbose=False)
 
 
-def _openvino(
-    pipeline: Pipeline, images_BHW3: torch.Tensor, precision: str, device: torch.device, any_batch: bool
-) -> Forward:
+def _write_openvino(pipeline: Pipeline, images_BHW3: torch.Tensor, any_batch: bool, folder: Path) -> None:
     openvino = require("openvino")
-    example = images_BHW3[:2] if any_batch else images_BHW3
-    with foreign("openvino can't take this network", ConversionError):
-        model = _to_openvino(openvino, pipeline, example, any_batch)
-        size = list(images_BHW3.shape[1:])
-        model.reshape({model.inputs[0]: openvino.PartialShape([-1 if any_batch else len(images_BHW3), *size])})
-        return _openvino_forward(model, precision)
+    model = _to_openvino(openvino, pipeline, images_BHW3[:2] if any_batch else images_BHW3, any_batch)
+    size = list(images_BHW3.shape[1:])
+    model.reshape({model.inputs[0]: openvino.PartialShape([-1 if any_batch else len(images_BHW3), *size])})
+    openvino.save_model(model, folder / FILES["openvino"], compress_to_fp16=False)
 
 
 def _to_openvino(openvino: ModuleType, pipeline: Pipeline, example: torch.Tensor, any_batch: bool) -> Any:
@@ -169,9 +156,31 @@ def _open_onnxruntime(path: Path, precision: str) -> Forward:
     return forward
 
 
-CONVERT: dict[str, Callable[[Pipeline, torch.Tensor, str, torch.device, bool], Forward]] = {
-    "compile": _compile,
-    "onnxruntime": _onnxruntime,
-    "openvino": _openvino,
+FILES = {"onnxruntime": "network.onnx", "openvino": "network.xml"}
+"""The file that a backend opens."""
+
+WRITE: dict[str, Callable[[Pipeline, torch.Tensor, bool, Path], None]] = {
+    "onnxruntime": _write_onnx,
+    "openvino": _write_openvino,
 }
 OPEN: dict[str, Callable[[Path, str], Forward]] = {"onnxruntime": _open_onnxruntime, "openvino": _open_openvino}
+
+
+def write(name: str, pipeline: Pipeline, images_BHW3: torch.Tensor, folder: Path, *, any_batch: bool) -> None:
+    """Convert a pipeline for a backend into a folder.
+
+    Raises:
+        ConversionError: the backend can't take it.
+    """
+    with foreign(f"{name} can't take this network", ConversionError):
+        WRITE[name](pipeline, images_BHW3, any_batch, folder)
+
+
+def opened(name: str, folder: Path, precision: str) -> Forward:
+    """The network that `write` put into a folder, as a function; its file may be removed afterwards.
+
+    Raises:
+        ConversionError: the backend can't open it.
+    """
+    with foreign(f"{name} can't run this network", ConversionError):
+        return OPEN[name](folder / FILES[name], precision)

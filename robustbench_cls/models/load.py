@@ -233,7 +233,8 @@ def _running(program: Program, device: torch.device, backend: str, precision: st
         logits_BC = probe(eager, images_BHW3, program.name)
         class_names = _class_names(program, logits_BC)
         any_batch = not program.batch
-        running = accelerate(pipeline, images_BHW3, logits_BC, device, backend, precision, any_batch=any_batch)
+        key = f"{program.weights_sha256} {program.preprocessing} {network!r}"
+        running = accelerate(pipeline, images_BHW3, logits_BC, device, backend, precision, any_batch=any_batch, key=key)
     answers = ""
     if program.kind != "weights":
         asked = in_batches_of(eager, program.batch) if program.batch else eager
