@@ -1,8 +1,10 @@
 """Every command in the READMEs runs: the two that install in CI, the others here on small data."""
 
 import ast
+import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +16,7 @@ import pytest
 import timm
 import torch
 from PIL import Image
+from torchvision import transforms
 
 from robustbench_cls import EvaluationOptions, evaluate, write_report
 from robustbench_cls.core.sample import Sample
@@ -65,6 +68,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory, toy: Path, make_folder: Ca
         "from robustbench_cls.suites.imagenet_c import SUITE as WHOLE\n"
         "SUITE = replace(WHOLE, name='few', conditions=(Condition('contrast', 5),))\n"
     )
+    (root / "my_recipe.py").write_text(blocks(ROOT / "robustbench_cls/recipes/README.md", "python")[0])
     (root / "my_suite.py").write_text(next(b for b in blocks(READMES[0], "python") if b.startswith("# my_suite.py")))
     torch.manual_seed(0)
     torch.save(timm.create_model("tf_efficientnet_lite0").state_dict(), root / "efficientnet-lite0.pth")
@@ -77,6 +81,34 @@ def test_the_two_commands_come_first_and_ci_runs_them() -> None:
     assert first == "pip install . && robust demo"
     assert second.startswith("pip install '.[test]' && pytest")
     assert "## Two commands" in (ROOT / ".ci/run").read_text()
+
+
+OWN = """
+import sys
+import pytest
+files = ["tests/metrics/test_contracts.py", "tests/corruptions/test_contracts.py", "tests/recipes/test_recipes.py"]
+sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", *files, "-k", "mostly_right or darker or my-recipe"]))
+"""
+
+
+@pytest.mark.slow
+def test_the_examples_pass_the_projects_own_tests(tmp_path: Path) -> None:
+    """As they would if someone put them into the package: a file each, and nothing else."""
+    ignored = shutil.ignore_patterns("__pycache__", "old")
+    shutil.copytree(ROOT / "robustbench_cls", tmp_path / "robustbench_cls", ignore=ignored)
+    shutil.copytree(ROOT / "tests", tmp_path / "tests", ignore=ignored)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    package = tmp_path / "robustbench_cls"
+    example = next(block for block in blocks(READMES[0], "python") if block.startswith("# my_suite.py"))
+    suite = example.index("SUITE = Suite(")
+    metric = example.index("MOSTLY_RIGHT = ")
+    (package / "metrics/always.py").write_text(example[:suite].replace("DARKER = ", "_ = None and "))
+    (package / "corruptions/darker.py").write_text('"""Less light. No randomness."""\n' + example[:metric])
+    (package / "recipes/my_recipe.py").write_text(blocks(ROOT / "robustbench_cls/recipes/README.md", "python")[0])
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    told = subprocess.run([sys.executable, "-c", OWN], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert told.returncode == 0, told.stdout[-3000:]
+    assert int(re.search(r"(\d+) passed", told.stdout)[1]) > 12, told.stdout
 
 
 @pytest.mark.slow
@@ -114,7 +146,14 @@ def test_the_python_examples_run_as_printed(
 ) -> None:
     monkeypatch.chdir(sandbox)
     images_BHW3 = np.stack([np.array(Image.open(path)) for path in sorted(toy.glob("val/cat/*.png"))])
-    names: dict[str, Any] = {"images_BHW3": images_BHW3, "ids": list("abcd")}
+    steps = [transforms.Resize(36), transforms.CenterCrop(32), transforms.ToTensor()]
+    names: dict[str, Any] = {
+        "images_BHW3": images_BHW3,
+        "ids": list("abcd"),
+        "network": timm.create_model("test_resnet", num_classes=3),
+        "val_transform": transforms.Compose([*steps, transforms.Normalize((0.5,) * 3, (0.5,) * 3)]),
+        "names": ("cat", "dog", "owl"),
+    }
     (usage,) = [block for block in blocks(READMES[0], "python") if not block.startswith("# my_suite.py")]
     assert "reports/runs/resnet18-cutmix-s0/best.pt" in usage
     exec(usage.replace("reports/runs/resnet18-cutmix-s0/best.pt", str(toy_checkpoint)), names)
@@ -139,7 +178,6 @@ def test_the_example_suite_is_measured_as_printed(
     (run,) = evaluate(toy_checkpoint, "my_suite.py", options)
     page = write_report(run.folder, "page.html").read_text()
     sample = Sample.of(run.predictions(), 5)
-    assert "light" in page and "Worst less best condition" in page
-    errors_C = sample.errors()[0]
-    values_R = all_metrics()["error_range"].compute(sample)
-    assert values_R[0] == errors_C.max() - errors_C.min() and len(values_R) == 6
+    assert "camera" in page and "Right in most conditions" in page
+    values_R = all_metrics()["mostly_right"].compute(sample)
+    assert values_R[0] == (sample.column("correct").mean(axis=0) > 0.5).mean() and len(values_R) == 6
