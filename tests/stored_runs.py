@@ -15,7 +15,8 @@ from robustbench_cls.core.origin import Origin
 from robustbench_cls.core.run import Circumstances, RunIdentity
 from robustbench_cls.core.suite import Condition, Suite
 from robustbench_cls.metrics.shape_bias import CATEGORIES
-from robustbench_cls.results.store import StoredRun, as_table, open_run
+from robustbench_cls.results.manifest import open_run
+from robustbench_cls.results.store import StoredRun, as_table
 
 IMAGES = 40
 FEW = ("shot_noise", "fog", "contrast")

@@ -35,7 +35,7 @@ from robustbench_cls.metrics.scoring import score
 from robustbench_cls.models.checkpoint import read_checkpoint
 from robustbench_cls.models.load import load_classifier
 from robustbench_cls.models.weights import load_weights, read_state_dict
-from robustbench_cls.results.store import read_run
+from robustbench_cls.results.manifest import read_run
 from robustbench_cls.training.regimens import settle
 
 pytestmark = pytest.mark.slow

@@ -16,7 +16,7 @@ from robustbench_cls import EvaluationOptions, evaluate, load_classifier, write_
 from robustbench_cls.builders.shapes import build_shapes
 from robustbench_cls.core.progress import progress_items
 from robustbench_cls.models.checkpoint import read_checkpoint
-from robustbench_cls.results.store import find_runs, read_run
+from robustbench_cls.results.manifest import find_runs, read_run
 
 OLD = Path(__file__).parent / "old"
 CHECKPOINT = OLD / "checkpoint.pt"

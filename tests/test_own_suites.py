@@ -19,7 +19,8 @@ from robustbench_cls.core.origin import Origin
 from robustbench_cls.core.suite import Condition, Measure
 from robustbench_cls.data.label_spaces import imagenet_1k, imagenet_subset
 from robustbench_cls.models.classifier import Classifier
-from robustbench_cls.results.store import StoredRun, find_runs
+from robustbench_cls.results.manifest import find_runs
+from robustbench_cls.results.store import StoredRun
 
 HEAD = """
 from robustbench_cls.core.suite import HEAD, IMAGENET_224, Condition, Measure, Suite, graded

@@ -31,7 +31,7 @@ def command(runs: tuple[Path, ...], as_json: bool, csv_path: Path | None, code: 
     from robustbench_cls.core.files import atomic
     from robustbench_cls.report.comparison import compare_runs
     from robustbench_cls.report.ranking import rank
-    from robustbench_cls.results.store import find_runs
+    from robustbench_cls.results.manifest import find_runs
 
     for path in code:
         take_in(path)

@@ -1,11 +1,17 @@
 """`robust eval`."""
 
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from robustbench_cls.core.files import CROPS
 from robustbench_cls.models.choices import BACKENDS, PRECISIONS
+
+if TYPE_CHECKING:
+    from robustbench_cls.evaluation.options import EvaluationOptions, Shard
 
 PATH = click.Path(path_type=Path)
 
@@ -51,28 +57,12 @@ def command(
     corruptions: str | None,
     severities: str | None,
     model: str | None,
-    weights: Path | None,
-    ordered_match: bool,
     class_names: Path | None,
-    input_size: int,
     mean: str | None,
     std: str | None,
-    interpolation: str,
-    name: str,
-    data: Path | None,
-    limit: int,
-    seed: int,
-    batch_size: int,
-    workers: int | None,
-    shard: str | None,
-    crops: Path,
     no_cache: bool,
-    keep_logits: bool,
-    device: str,
-    precision: str,
-    backend: str,
-    out: Path | None,
     as_json: bool,
+    **given: Any,
 ) -> None:
     """Measure each CHECKPOINT (or --model) on suites; per-image results go to disk, scores are printed.
 
@@ -80,57 +70,26 @@ def command(
     """
     if bool(checkpoints) == (model is not None):
         raise click.UsageError("Name either a CHECKPOINT of `robust train` or a --model.")
-    from dataclasses import replace
-
     from robustbench_cls.cli.output import listed, parts_of
     from robustbench_cls.core.discovery import find
-    from robustbench_cls.core.errors import UserError
     from robustbench_cls.core.progress import notice
     from robustbench_cls.core.suite import Suite
-    from robustbench_cls.evaluation.options import EvaluationOptions, torchrun_shard
     from robustbench_cls.models.options import ModelOptions, read_class_names, read_shades
 
     chosen = [find(text, "robustbench_cls.suites", Suite, "suite") for text in suites]
     if corruptions is not None or severities is not None:
         chosen = parts_of(chosen, listed(corruptions), listed(severities))
-    rank = torchrun_shard()
-    together, first = rank.count > 1, rank.index == 0
-    if together and shard is not None:
-        raise UserError("torchrun shares the work itself. Leave out --shard, or start single processes with it.")
-    options = EvaluationOptions(
-        data=data,
-        limit=limit,
-        seed=seed,
-        batch_size=batch_size,
-        workers=workers,
-        shard=str(rank) if together else shard,
-        crops=None if no_cache else crops,
-        keep_logits=keep_logits,
-        out=out,
-        progress=first and not as_json,
-    )
-    names = read_class_names(class_names) if class_names else ()
-    models = [
-        ModelOptions(
-            model=path,
-            weights=weights,
-            ordered_match=ordered_match,
-            class_names=names,
-            device=device,
-            precision=precision,
-            backend=backend,
-            input_size=input_size,
-            mean=read_shades(mean),
-            std=read_shades(std),
-            interpolation=interpolation,
-            name=name,
-        )
-        for path in checkpoints or (str(model),)
-    ]
+    rank, options = _options(given, no_cache=no_cache, quiet=as_json)
+    about: dict[str, Any] = {
+        "class_names": read_class_names(class_names) if class_names else (),
+        "mean": read_shades(mean),
+    }
+    about |= {"std": read_shades(std), **_fields_of(ModelOptions, given)}
+    models = [ModelOptions(model=name, **about) for name in checkpoints or (str(model),)]
     for named in models:
         named.check()
         options.check(chosen, named.home())
-    if first:
+    if rank.index == 0:
         notice("Loading PyTorch ...")
     from robustbench_cls.cli.output import print_scores
     from robustbench_cls.evaluation.evaluate import evaluate
@@ -140,10 +99,29 @@ def command(
     runs = []
     for named in models:
         classifier = load(named)
-        own = replace(options, out=out / classifier.name) if out and len(models) > 1 else options
+        apart = options.out is not None and len(models) > 1
+        own = replace(options, out=Path(str(options.out)) / classifier.name) if apart else options
         runs += evaluate(classifier, chosen, own)
-    if together:
+    if rank.count > 1:
         wait_for_all()
-    if first:
+    if rank.index == 0:
         code = [text for text in suites if text.endswith(".py")]
         print_scores(runs, as_json=as_json, shard=options.shard, code=code)
+
+
+def _options(given: Mapping[str, Any], *, no_cache: bool, quiet: bool) -> "tuple[Shard, EvaluationOptions]":
+    """This process among those of torchrun, and the options of the evaluation."""
+    from robustbench_cls.core.errors import UserError
+    from robustbench_cls.evaluation.options import EvaluationOptions, torchrun_shard
+
+    rank = torchrun_shard()
+    if rank.count > 1 and given["shard"] is not None:
+        raise UserError("torchrun shares the work itself. Leave out --shard, or start single processes with it.")
+    told = {**_fields_of(EvaluationOptions, given), "progress": rank.index == 0 and not quiet}
+    told |= {"shard": str(rank)} if rank.count > 1 else {}
+    return rank, EvaluationOptions(**{**told, **({"crops": None} if no_cache else {})})
+
+
+def _fields_of(kind: type[Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that are fields of a dataclass."""
+    return {field.name: given[field.name] for field in fields(kind) if field.name in given}

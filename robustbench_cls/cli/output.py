@@ -77,7 +77,8 @@ def print_scores(
 def _other_model(runs: "Sequence[StoredRun]") -> Path | None:
     """The folder beside these runs with the latest results of another model, measured alike on one of their suites."""
     from robustbench_cls.report.labels import comparable
-    from robustbench_cls.results.store import MANIFEST, read_run
+    from robustbench_cls.results.manifest import read_run
+    from robustbench_cls.results.store import MANIFEST
 
     if len({run.folder.parent for run in runs}) != 1:
         return None
@@ -102,7 +103,7 @@ def figure(score: "Score") -> str:
 
 def print_comparison(comparison: "Comparison") -> None:
     """The measures of a suite and a row a corruption, for both models, with verdicts; then the result in words."""
-    from robustbench_cls.report.comparison import in_words
+    from robustbench_cls.report.verdict import in_words
 
     shown, rows = comparison.shown, comparison.by_corruption
     places = ["" if d.condition == "all" else f", {d.condition}" for d in shown]

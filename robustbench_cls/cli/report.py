@@ -28,7 +28,7 @@ def command(runs: tuple[Path, ...], out: Path, baseline: Path | None, code: tupl
     from robustbench_cls.core.discovery import take_in
     from robustbench_cls.metrics.scoring import unknown
     from robustbench_cls.report.page import write_report
-    from robustbench_cls.results.store import find_runs
+    from robustbench_cls.results.manifest import find_runs
 
     for path in code:
         take_in(path)

@@ -22,7 +22,7 @@ def command(folders: tuple[Path, ...], as_json: bool) -> None:
     from robustbench_cls.core.progress import notice
 
     notice("Reading results ...")
-    from robustbench_cls.results.store import find_runs
+    from robustbench_cls.results.manifest import find_runs
 
     rows = [_row(run) for folder in folders or (RUNS,) for run in find_runs(folder)]
     if as_json:

@@ -25,7 +25,8 @@ from robustbench_cls.evaluation.plan import Plan, plan
 from robustbench_cls.evaluation.shards import join, not_stored, share
 from robustbench_cls.models.classifier import Classifier
 from robustbench_cls.models.load import from_module, load_classifier
-from robustbench_cls.results.store import StoredRun, open_run
+from robustbench_cls.results.manifest import open_run
+from robustbench_cls.results.store import StoredRun
 
 
 def evaluate(

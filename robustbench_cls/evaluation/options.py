@@ -12,7 +12,7 @@ from robustbench_cls.core.suite import Suite
 from robustbench_cls.core.workers import loading_workers
 from robustbench_cls.data.locate import locate
 from robustbench_cls.evaluation.suite_check import check_suite
-from robustbench_cls.results.store import require_same
+from robustbench_cls.results.manifest import require_same
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,13 @@ from torch import nn
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.origin import Origin
 from robustbench_cls.core.progress import notice
-from robustbench_cls.data.label_spaces import imagenet_1k
 from robustbench_cls.models.architectures import create_network, preprocessing_of
-from robustbench_cls.models.backends import accelerate, in_batches_of, open_onnx_file, probe, probe_images
 from robustbench_cls.models.checkpoint import is_own, read_about, read_checkpoint
 from robustbench_cls.models.choices import CPU_ONLY, check_device
-from robustbench_cls.models.classifier import Classifier, Pipeline, weights_sha256
-from robustbench_cls.models.convert import in_torch
-from robustbench_cls.models.onnx_file import OnnxFile
+from robustbench_cls.models.classifier import Classifier, weights_sha256
 from robustbench_cls.models.options import TORCHVISION, ModelOptions, kind_of, training_of
 from robustbench_cls.models.programs import Program, default_preprocessing, file_name, read_program, run_factory
-from robustbench_cls.models.steadiness import answers_sha256, known_photos, steady_logits
+from robustbench_cls.models.running import OWN, USER, as_classifier, say_preprocessing
 from robustbench_cls.models.torchvision_models import from_torchvision
 from robustbench_cls.models.transforms import read_transform
 from robustbench_cls.models.weights import fetching, load_weights, load_weights_file, read_torch_file
@@ -111,19 +107,8 @@ def load(options: ModelOptions) -> Classifier:
     program = _shown_as_asked(_find(options), options)
     program = replace(program, name=options.name or program.name)
     if program.told_by != OWN:
-        _say_preprocessing(program)
-    return _running(program, device, options.backend, options.precision)
-
-
-OWN = "its checkpoint"
-"""Who says how images are shown to a model that `robust train` made."""
-
-USER = "the command"
-
-
-def _say_preprocessing(program: Program) -> None:
-    by = f"as {program.told_by} says" if program.told_by else "which is assumed, as nothing tells it"
-    notice(f"{program.name} is shown images like this, {by}: {program.preprocessing.in_words()}.")
+        say_preprocessing(program)
+    return as_classifier(program, device, options.backend, options.precision)
 
 
 def _shown_as_asked(program: Program, options: ModelOptions) -> Program:
@@ -165,19 +150,9 @@ def from_module(
         kind="factory",
         told_by="" if transform is None else "the transform",
     )
-    _say_preprocessing(program)
+    say_preprocessing(program)
     own = next(network.parameters(), torch.empty(0)).device
-    return _running(program, own, "torch", "float32")
-
-
-def ready(network: nn.Module, device: torch.device) -> nn.Module:
-    """On the device, in evaluation mode, channels last: convolutions are up to twice as fast so."""
-    return _placed(network.eval(), device)
-
-
-def _placed(network: nn.Module, device: torch.device) -> nn.Module:
-    placed: nn.Module = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return placed
+    return as_classifier(program, own, "torch", "float32")
 
 
 def _find(options: ModelOptions) -> Program:
@@ -215,66 +190,6 @@ def _own_weights(name: str, path: Path, class_names: tuple[str, ...]) -> Program
         raise UserError(f"{path} describes itself and has other classes than --class-names. Name it without --model.")
     notice(f"{path} describes itself, so it is measured as it was trained, under the name {about.name}.")
     return _own(path)
-
-
-def _running(program: Program, device: torch.device, backend: str, precision: str) -> Classifier:
-    """The program on its device, its answers to a few images checked."""
-    images_BHW3 = probe_images(program.preprocessing.input_size, program.batch)
-    if isinstance(program.network, OnnxFile):
-        if device.type != "cpu":
-            raise UserError(f"{program.network.path} is an ONNX file and runs on the CPU here. Use --device cpu.")
-        network, running = open_onnx_file(program.network, program.preprocessing, backend, precision)
-        eager = running.forward
-        class_names = _class_names(program, probe(eager, images_BHW3, program.name))
-    else:
-        network = _placed(program.network, device)
-        pipeline = Pipeline(network, program.preprocessing).to(device)
-        eager = in_torch(pipeline, device, "float32")
-        logits_BC = probe(eager, images_BHW3, program.name)
-        class_names = _class_names(program, logits_BC)
-        any_batch = not program.batch
-        key = f"{program.weights_sha256} {program.preprocessing} {network!r}"
-        running = accelerate(pipeline, images_BHW3, logits_BC, device, backend, precision, any_batch=any_batch, key=key)
-    answers = ""
-    if program.kind != "weights":
-        asked = in_batches_of(eager, program.batch) if program.batch else eager
-        number_type = running.precision if isinstance(program.network, OnnxFile) else "float32"
-        known_BC = steady_logits(asked, known_photos(program.preprocessing.input_size), program.name, number_type)
-        answers = answers_sha256(known_BC) if program.kind == "factory" else ""
-    return Classifier(
-        name=program.name,
-        network=network,
-        class_names=class_names,
-        preprocessing=program.preprocessing,
-        weights_sha256=program.weights_sha256,
-        device=device,
-        origin=program.origin,
-        forward=in_batches_of(running.forward, program.batch) if program.batch else running.forward,
-        backend=running.backend,
-        precision=running.precision,
-        normalisation=_normalisation(program),
-        folder=program.folder,
-        answers_sha256=answers,
-    )
-
-
-def _normalisation(program: Program) -> str:
-    """Mean and std, where others than those that older versions of this program used without asking."""
-    own = program.preprocessing
-    return f"mean {own.mean}, std {own.std}" if program.told_by in (USER, "its file") else ""
-
-
-def _class_names(program: Program, logits_BC: torch.Tensor) -> tuple[str, ...]:
-    outputs = logits_BC.shape[1]
-    names = program.class_names or (imagenet_1k() if outputs == len(imagenet_1k()) else ())
-    if not names:
-        raise UserError(
-            f"{program.name} has {outputs} outputs, which is no ImageNet head, so the classes are not known. "
-            "Give --class-names FILE with one class name a line in the head's order."
-        )
-    if len(names) != outputs:
-        raise UserError(f"{program.name} has {outputs} outputs, but there are {len(names)} class names.")
-    return names
 
 
 def _own(path: Path) -> Program:

@@ -21,7 +21,8 @@ from robustbench_cls.report.labels import LabelledRun, columns, comparable, labe
 from robustbench_cls.report.paired import Paired
 from robustbench_cls.report.section import ReportData, Section
 from robustbench_cls.report.values import score_table
-from robustbench_cls.results.store import StoredRun, find_runs
+from robustbench_cls.results.manifest import find_runs
+from robustbench_cls.results.store import StoredRun
 
 
 def all_sections() -> list[Section]:

@@ -27,8 +27,9 @@ from robustbench_cls.data.source import ImageSource
 from robustbench_cls.models.architectures import check_input, create_network, preprocessing_of
 from robustbench_cls.models.checkpoint import About, read_checkpoint, save
 from robustbench_cls.models.classifier import Classifier
-from robustbench_cls.models.load import pick_device, ready
+from robustbench_cls.models.load import pick_device
 from robustbench_cls.models.names import family_of
+from robustbench_cls.models.running import ready
 from robustbench_cls.training.images import EpochOrder, make_mix, seed_everything, steps_in, training_loader
 from robustbench_cls.training.log import write_log
 from robustbench_cls.training.loop import Trainer, make_trainer, pick_precision, train_epoch, validate

@@ -9,7 +9,8 @@ from models.test_backends import needs
 
 from robustbench_cls import TrainingOptions, train
 from robustbench_cls.builders.shapes import build_shapes
-from robustbench_cls.results.store import StoredRun, find_runs
+from robustbench_cls.results.manifest import find_runs
+from robustbench_cls.results.store import StoredRun
 
 FEW = """
 from dataclasses import replace

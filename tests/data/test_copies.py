@@ -13,7 +13,7 @@ from robustbench_cls.data.source import open_source
 from robustbench_cls.models.checkpoint import read_checkpoint
 from robustbench_cls.report.collect import collect
 from robustbench_cls.report.comparison import compare_runs
-from robustbench_cls.results.store import find_runs
+from robustbench_cls.results.manifest import find_runs
 
 SHORT = {"epochs": "1", "batch_size": "12", "input_size": "32"}
 

@@ -13,10 +13,10 @@ from models.tiny_networks import make
 from robustbench_cls import load_classifier
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.models.classifier import Classifier, Preprocessing
-from robustbench_cls.models.load import ready
 from robustbench_cls.models.metadata import FILE, add_to_onnx, describe
 from robustbench_cls.models.options import ModelOptions, read_shades
 from robustbench_cls.models.programs import default_preprocessing
+from robustbench_cls.models.running import ready
 
 OWN = Preprocessing(64, 64, "bicubic", (0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
 NAMES = tuple(f"class {i}" for i in range(7))

@@ -16,9 +16,11 @@ from robustbench_cls.core.run import Circumstances
 from robustbench_cls.core.suite import Measure, Suite
 from robustbench_cls.metrics.interval import of_difference
 from robustbench_cls.metrics.significance import mcnemar
-from robustbench_cls.report.comparison import Comparison, Difference, compare_runs, in_words
+from robustbench_cls.report.comparison import Comparison, Difference, compare_runs
 from robustbench_cls.report.ranking import rank
-from robustbench_cls.results.store import StoredRun, as_table, find_runs, open_run
+from robustbench_cls.report.verdict import in_words
+from robustbench_cls.results.manifest import find_runs, open_run
+from robustbench_cls.results.store import StoredRun, as_table
 from robustbench_cls.suites.imagenet_c import SUITE as IMAGENET_C
 
 STEMS = ("fog-1", "fog-2", "snow-1", "snow-2")

@@ -25,7 +25,8 @@ from robustbench_cls.report.headline import sentences
 from robustbench_cls.report.page import collect, render_page, write_report
 from robustbench_cls.report.section import ReportData
 from robustbench_cls.report.sections import summary
-from robustbench_cls.results.store import StoredRun, find_runs
+from robustbench_cls.results.manifest import find_runs
+from robustbench_cls.results.store import StoredRun
 
 HOSTILE = "<script>alert(1)</script>\"'&$\\frac{"
 SIZE_LIMIT = 2_000_000

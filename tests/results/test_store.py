@@ -16,7 +16,8 @@ from robustbench_cls.core.run import Circumstances
 from robustbench_cls.core.suite import HEAD, Condition, Measure
 from robustbench_cls.data.label_spaces import answers_of, imagenet_1k
 from robustbench_cls.evaluation.loop import columns
-from robustbench_cls.results.store import StoredRun, as_table, find_runs, open_run, read_run
+from robustbench_cls.results.manifest import find_runs, open_run, read_run
+from robustbench_cls.results.store import StoredRun, as_table
 from robustbench_cls.suites import imagenet_c
 
 FOG, CLEAN = Condition("fog", 3), Condition("clean")
