@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from robustbench_cls import EvaluationOptions, TrainingOptions, evaluate, load_classifier, train
+from robustbench_cls.builders.shapes import build_shapes
 from robustbench_cls.core.errors import UserError
 
 
@@ -49,3 +50,9 @@ def test_evaluation(toy: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
     assert not leftovers(tmp_path)
     (run,) = evaluate(classifier, "imagenet", options)
     assert not run.missing()
+
+
+def test_drawn_shapes(tmp_path: Path) -> None:
+    with room_for(600), pytest.raises(UserError, match=r"Could not write|can't be written|make room"):
+        build_shapes(tmp_path / "shapes", train=1, val=1)
+    assert list(tmp_path.iterdir()) == []

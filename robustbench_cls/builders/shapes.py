@@ -129,13 +129,16 @@ def build_shapes(out: Path, *, train: int = 300, val: int = 50, seed: int = 0, p
         return _existing(out, wanted)
     out = out.resolve()
     require_writable(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
-        part = Path(folder) / out.name
-        built = _draw_all(part, wanted, progress)
-        if out.is_dir():
-            out.rmdir()
-        part.rename(out)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
+            part = Path(folder) / out.name
+            built = _draw_all(part, wanted, progress)
+            if out.is_dir():
+                out.rmdir()
+            part.rename(out)
+    except OSError as error:
+        raise UserError(f"Could not write {out}: {error.strerror or error}. Nothing of it stays; make room.") from error
     return built
 
 
