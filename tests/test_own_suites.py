@@ -177,7 +177,7 @@ def test_own_corruptions_in_own_groups(measured: Callable[..., StoredRun], toy_c
     assert "mean corruption error (unnormalised) of" in text
     for word in ("light", "lines", "aside", "Mean of 2", "Mean of 1 held out"):
         assert word in text
-    for word in ("AlexNet", "baseline", "What is missing"):
+    for word in ("AlexNet", "baseline", "Notes"):
         assert word not in text
 
 

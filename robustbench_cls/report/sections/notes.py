@@ -9,4 +9,4 @@ def render(data: ReportData) -> str:
     return fill("notes.html", notes=data.notes) if data.notes else ""
 
 
-SECTION = Section(name="notes", title="What is missing, and what to know", order=70, render=render)
+SECTION = Section(name="notes", title="Notes", order=70, render=render)
