@@ -51,7 +51,7 @@ class EvaluationOptions:
 
         Args:
             suites: those to be measured.
-            home: the folder of the training that made the model, where that is known.
+            home: the folder of the results where `out` names none, as far as it is known.
 
         Raises:
             UserError: a number out of range, a shard that is none, data of a suite that is not there, or an output

@@ -177,10 +177,10 @@ def ratio(sums_R: Float64Array, baseline_R: Float64Array) -> Float64Array:
 def require_imagenet(sample: Sample) -> None:
     """Refuse a ratio to AlexNet on classes that AlexNet was not measured on."""
     if not sample.predictions.imagenet:
-        instead = "" if sample.baseline else ", or name a baseline run"
+        instead = "" if sample.baseline else " robust report --baseline compares with a model of yours."
         raise NotApplicable(
-            "CE, mCE and relative mCE are relative to AlexNet on ImageNet's 1000 classes; "
-            f"these results have other classes. Use mean_corruption_error_unnormalised{instead}."
+            "CE, mCE and relative mCE are relative to AlexNet on ImageNet's 1000 classes, and these are other classes. "
+            f"The mean corruption error, unnormalised, takes their place.{instead}"
         )
 
 

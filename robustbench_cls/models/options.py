@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 from robustbench_cls.core.corruption import MINIMUM_SIDE
 from robustbench_cls.core.discovery import require_name
 from robustbench_cls.core.errors import UserError
-from robustbench_cls.core.files import require_file
+from robustbench_cls.core.files import RUNS, require_file
 from robustbench_cls.models.choices import (
     INTERPOLATIONS,
     LARGEST_INPUT,
@@ -89,8 +89,12 @@ class ModelOptions:
             raise UserError(f"{self.model} says itself how images are shown to it; only --input-size may change that.")
 
     def home(self) -> Path | None:
-        """The folder of the training that wrote the checkpoint; None where it is none of `robust train`'s own."""
-        return training_of(Path(self.model)) if self.form() == "checkpoint" else None
+        """The folder where results lie unless the user names one, as far as that is known before the model is loaded."""
+        form = self.form()
+        if form == "checkpoint" and (training := training_of(Path(self.model))) is not None:
+            return training
+        name = self.name or (str(self.model) if form == "timm" else "")
+        return RUNS / name if name else None
 
     def form(self) -> Form:
         """How the user names the model.
