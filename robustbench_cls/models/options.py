@@ -89,7 +89,7 @@ class ModelOptions:
             raise UserError(f"{self.model} says itself how images are shown to it; only --input-size may change that.")
 
     def home(self) -> Path | None:
-        """The folder where results lie unless the user names one, as far as that is known before the model is loaded."""
+        """The folder of results where the user names none, as far as it is known before the model is loaded."""
         form = self.form()
         if form == "checkpoint" and (training := training_of(Path(self.model))) is not None:
             return training
