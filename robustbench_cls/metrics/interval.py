@@ -92,23 +92,33 @@ def of_difference(differences_R: Float64Array, images: int, ends: Callable[[], E
 
     Where no resample differs, as between models that answer all images alike, it is `without_spread`: `ends` are
     those of the metric, so that a difference lies within the distance between them to either side. No interval leaves
-    out the difference itself.
+    out the difference itself, or passes that distance.
+
+    The interval covers both the points of the resamples and these moved by twice their bias. Of means the two are the
+    same. Of maxima and of calibration errors, two models' biases cancel in part, and the moved points alone would call
+    equal models different: simulated, in 10 to 50 % of cases for the worst of 75 conditions of 60 images.
     """
     value = float(differences_R[0])
+    least, most = ends()
     if _constant(differences_R):
-        least, most = ends()
         return without_spread(value, images, (least - most, most - least))
-    low, high = spread(differences_R)
-    return min(low, value), max(high, value)
+    plain, moved = _points(differences_R), spread(differences_R)
+    low, high = min(plain[0], moved[0], value), max(plain[1], moved[1], value)
+    return max(low, least - most), min(high, most - least)
 
 
 def spread(values_R: Float64Array) -> tuple[float, float]:
     """As `interval`, for numbers that know no bounds and differ between resamples."""
-    resamples_R = values_R[1:]
+    low, high = _points(values_R)
+    moved = 2 * (float(values_R[0]) - float(values_R[1:].mean()))
+    return low + moved, high + moved
+
+
+def _points(values_R: Float64Array) -> tuple[float, float]:
+    """The 2.5 and 97.5 % points of the resamples."""
     tail = 100 * (1 - LEVEL) / 2
-    low, high = np.percentile(resamples_R, [tail, 100 - tail])
-    moved = 2 * (float(values_R[0]) - float(resamples_R.mean()))
-    return float(low) + moved, float(high) + moved
+    low, high = np.percentile(values_R[1:], [tail, 100 - tail])
+    return float(low), float(high)
 
 
 def _constant(values_R: Float64Array) -> bool:

@@ -33,20 +33,24 @@ def mcnemar(only_first: int, only_second: int) -> float:
 def resampled(differences_R: Float64Array) -> float:
     """The two-sided p value of a difference, from its values on resamples: how often they lie on the other side of 0.
 
-    Where they are biased, by more than their number explains, they are moved by twice that, as those of intervals are.
-    Where none lies on the other side, their number says no more than that p is under 2 / (resamples + 1), too coarse
-    to be corrected for many comparisons: the normal distribution of their spread is used then.
+    Where they are biased, by more than their number explains, the greater p counts: of them as they are, and of them
+    moved by twice the bias, as the intervals of differences cover both. Where none lies on the other side, their number
+    says no more than that p is under 2 / (resamples + 1), too coarse to be corrected for many comparisons: the normal
+    distribution of their spread is used then.
     """
     resamples_R = differences_R[1:]
     deviation = float(resamples_R.std())
     bias = float(resamples_R.mean() - differences_R[0])
     biased = abs(bias) > CHANCE * deviation / sqrt(len(resamples_R))
-    moved_R = resamples_R - 2 * bias if biased else resamples_R
-    rarer = min(int((moved_R <= 0).sum()), int((moved_R >= 0).sum()))
-    coarse = min(1.0, 2 * (1 + rarer) / (1 + len(resamples_R)))
+    return max(_p(resamples_R - moved, deviation) for moved in ((0.0, 2 * bias) if biased else (0.0,)))
+
+
+def _p(values_R: Float64Array, deviation: float) -> float:
+    rarer = min(int((values_R <= 0).sum()), int((values_R >= 0).sum()))
+    coarse = min(1.0, 2 * (1 + rarer) / (1 + len(values_R)))
     if rarer or not deviation:
         return coarse
-    return min(coarse, erfc(abs(float(moved_R.mean())) / deviation / sqrt(2)))
+    return min(coarse, erfc(abs(float(values_R.mean())) / deviation / sqrt(2)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

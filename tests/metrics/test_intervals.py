@@ -188,3 +188,23 @@ def test_the_bias_of_a_number_moves_its_interval_down() -> None:
     assert interval(values_R - 0.1, "difference", 100, of_a_share)[0] < 0
     higher_R = np.concatenate([[0.10], np.linspace(0.15, 0.19, 1001)])
     assert interval(higher_R, "fraction", 100, of_a_share)[1] == 0.10  # never below the number
+
+
+def test_the_worst_conditions_of_equal_models_are_not_called_different() -> None:
+    """75 conditions that are about equally bad, for two models that are equally good, on few images."""
+    rng = np.random.default_rng(0)
+    called, images = 0, 60
+    for _ in range(100):
+        error_C = np.linspace(0.2, 0.8, 75)
+        wrong_MNC = rng.random((2, images, 1)) * 0.5 + rng.random((2, images, 75)) * 0.5 < error_C
+        counts_RN = np.vstack([np.ones((1, images)), rng.multinomial(images, np.ones(images) / images, 300)])
+        first_R, second_R = ((counts_RN @ wrong_NC / images).max(axis=1) for wrong_NC in wrong_MNC)
+        low, high = of_difference(first_R - second_R, images, lambda: (0.0, 1.0))
+        called += not low <= 0 <= high
+    assert called <= 5
+
+
+def test_no_interval_of_a_difference_passes_what_can_be() -> None:
+    differences_R = np.append(0.95, np.random.default_rng(0).normal(0.95, 0.05, 500))
+    low, high = of_difference(differences_R, 20, lambda: (0.0, 1.0))
+    assert 0.8 < low < 0.95 and high == 1.0
