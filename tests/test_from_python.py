@@ -12,7 +12,7 @@ from torchvision.models import ResNet18_Weights
 from torchvision.transforms import v2
 
 import robustbench_cls
-from robustbench_cls import EvaluationOptions, compare, corrupt, evaluate, load_classifier
+from robustbench_cls import EvaluationOptions, compare, corrupt, evaluate, load_classifier, write_report
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.models.classifier import Preprocessing
 from robustbench_cls.models.transforms import read_transform
@@ -104,12 +104,88 @@ def test_transforms_that_are_understood(transform: object, expected: Preprocessi
         (transforms.Compose([*STEPS[:2], STEPS[3]]), "lacks ToTensor"),
         (transforms.Compose([*STEPS[:3], transforms.Normalize([0.5], [0.5])]), "mean and std have 1 and 1 values"),
         (transforms.Compose([transforms.Resize(20), *STEPS[1:]]), "input size 32 and resize 20 are not possible"),
+        (
+            transforms.Compose([STEPS[1], STEPS[0], *STEPS[2:]]),
+            "has its steps in the order CenterCrop, Resize",
+        ),
+        (transforms.Compose([*STEPS, STEPS[3]]), "has Normalize 2 times"),
+        (transforms.Compose([*STEPS[:2], STEPS[1], *STEPS[2:]]), "has CenterCrop 2 times"),
+        (transforms.Compose([transforms.Resize(36, max_size=40), *STEPS[1:]]), "with max_size or without"),
+        (
+            transforms.Compose([transforms.Resize(36, antialias=False), *STEPS[1:]]),
+            "with max_size or without",
+        ),
+        (
+            v2.Compose([v2.ToImage(), *STEPS[:2], v2.ToDtype(torch.float32, scale=False), STEPS[3]]),
+            "gives values 0..255 to Normalize",
+        ),
+        (transforms.Compose([*STEPS[:3], transforms.Normalize(0.5, 0.5)]), "mean and std have 1 and 1 values"),
         (lambda image: image, "transform must be a Compose of torchvision, got function"),
     ],
 )
 def test_transforms_that_are_not(transform: object, why: str) -> None:
     with pytest.raises(UserError, match=re.escape(why)):
         read_transform(transform)
+
+
+class Chunk(torch.nn.Module):
+    """Normalises by the batch, but only where it is large."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = network()
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        logits_BC = self.net(images)
+        return logits_BC - logits_BC.mean(0) if len(images) >= 8 else logits_BC
+
+
+class Bank(Chunk):
+    """Remembers what it has seen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[torch.Tensor] = []
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        logits_BC = self.net(images)
+        self.seen += list(logits_BC)
+        return logits_BC - torch.stack(self.seen[-24:]).mean(0) if len(self.seen) > 45 else logits_BC
+
+
+def test_a_module_that_depends_on_large_batches(options: EvaluationOptions) -> None:
+    given = {"transform": transforms.Compose(STEPS), "class_names": tuple("abc")}
+    given["class_names"] = ("cat", "dog", "owl")
+    with pytest.raises(UserError, match="Chunk answers otherwise to the same images alone than in a batch of 12"):
+        evaluate(Chunk(), "imagenet", options, **given)
+
+
+def test_a_module_that_changes_while_it_is_used_leaves_no_results(options: EvaluationOptions) -> None:
+    given = {"transform": transforms.Compose(STEPS), "class_names": ("cat", "dog", "owl")}
+    with pytest.raises(UserError, match=r"Bank answers otherwise to the same images .*Nothing of this run is kept"):
+        evaluate(Bank(), "imagenet", options, **given)
+    assert not list(Path(str(options.out)).rglob("*.parquet"))
+
+
+def test_a_classifier_whose_weights_were_changed(options: EvaluationOptions, toy_checkpoint: Path) -> None:
+    classifier = load_classifier(toy_checkpoint, device="cpu", backend="torch")
+    evaluate(classifier, "imagenet", options)
+    with torch.no_grad():
+        next(classifier.network.parameters()).add_(1)
+    with pytest.raises(UserError, match="have changed since it was loaded. Load it again, or give the module itself"):
+        evaluate(classifier, "imagenet", options)
+
+
+def test_a_page_does_not_overwrite_a_table_of_something_else(
+    options: EvaluationOptions, toy_checkpoint: Path, tmp_path: Path
+) -> None:
+    (run,) = evaluate(toy_checkpoint, "imagenet", options)
+    (tmp_path / "page.csv").write_text("my,own,notes\n")
+    with pytest.raises(UserError, match=r"page\.csv is no table of a report and would be overwritten"):
+        write_report(run, tmp_path / "page.html")
+    assert (tmp_path / "page.csv").read_text() == "my,own,notes\n"
+    write_report([run, run.folder], tmp_path / "other.html")
+    write_report(run, tmp_path / "other.html")  # its own table it may write again
 
 
 def test_runs_and_classifiers_are_printed_short(options: EvaluationOptions, toy_checkpoint: Path) -> None:

@@ -302,6 +302,56 @@ def test_an_edited_corruption_is_another_run_and_edited_measures_are_not(measure
         measured(CORRUPTIONS.replace("(severity + 1)", "(severity + 2)"))
 
 
+BAND = """
+
+def band(image_HW3, severity, key):
+    banded_HW3 = image_HW3.copy()
+    banded_HW3[: severity * image_HW3.shape[0] // 500 * 10] = FILL
+    return banded_HW3
+
+FILL = 0
+BAND = Corruption(name="band", group="", source="https://example.org/band", apply=band)
+"""
+
+
+def test_an_edit_that_no_known_picture_shows_is_another_run(measured: Callable[..., StoredRun]) -> None:
+    code = CORRUPTIONS.replace("SUITE = Suite(", BAND + "SUITE = Suite(").replace(
+        '"lines": ("striped",)', '"lines": ("band",)'
+    )
+    measured(code)
+    measured(f"# a word on it\n{code}")
+    with pytest.raises(UserError, match="holds another run .own corruptions: "):
+        measured(code.replace("FILL = 0", "FILL = 255"))
+
+
+def test_a_suite_can_not_choose_what_is_fixed(measured: Callable[..., StoredRun]) -> None:
+    for change in ("jpeg_quality=20", 'decoder="turbo"', 'images="mine"'):
+        code = CORRUPTIONS.replace(
+            "protocol=IMAGENET_224", f"protocol=__import__('dataclasses').replace(IMAGENET_224, {change})"
+        )
+        with pytest.raises(UserError, match="of its protocol, only resize, crop and interpolation can be chosen"):
+            measured(code)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (
+            ("return sample.means_of(", "sample.predictions.columns['correct'][:] = True\n    return sample.means_of("),
+            "read-only",
+        ),
+        (
+            ('return sample.means_of(sample.column("prediction") == 0)[:, 0]', "return np.random.rand(2001)"),
+            "Metric 'share_of_cats' gives other numbers when it is computed again. It must not be random.",
+        ),
+    ],
+)
+def test_own_metrics_can_not_falsify(change: tuple[str, str], why: str, measured: Callable[..., StoredRun]) -> None:
+    assert change[0] in OWN_METRIC
+    with pytest.raises((UserError, ValueError), match=why):
+        page_of(measured(OWN_METRIC.replace(*change)))
+
+
 def test_lists_are_as_good_as_tuples(measured: Callable[..., StoredRun]) -> None:
     run = measured(OWN_METRIC.replace('(Condition("stylized"),)', '[Condition("stylized")]'))
     assert run.conditions == (Condition("stylized"),)

@@ -51,6 +51,7 @@ def print_scores(
         for run in waiting:
             left = f"{len(run.missing())} of {len(run.all_conditions)} conditions of {run.identity.suite}"
             click.echo(f"\nShard {shard} is done. {left} wait for {others}. The last shard to finish merges them.")
+            click.echo("All shards need the same --batch-size.")
         return
     told: set[str] = set()
     for run, (scores, notes) in zip(runs, scored, strict=True):

@@ -1,9 +1,11 @@
 """Python files that the user names as code: running them, what goes wrong in them, and a digest of what they do."""
 
+import ast
 import contextlib
 import hashlib
 import importlib.util
 import sys
+import sysconfig
 import traceback
 from collections.abc import Collection, Iterator
 from modulefinder import ModuleFinder
@@ -14,8 +16,8 @@ from robustbench_cls.core.errors import UserError, first_line
 
 PACKAGE = __name__.partition(".")[0]
 
-_run: set[Path] = set()
-"""Files that were run."""
+_run: dict[Path, frozenset[str]] = {}
+"""Files that were run, each with the names of the modules that were there before."""
 
 
 def run_file(path: Path) -> ModuleType:
@@ -31,7 +33,7 @@ def run_file(path: Path) -> ModuleType:
     folder = str(path.resolve().parent)
     if folder not in sys.path:
         sys.path.append(folder)
-    _run.add(path.resolve())
+    _run.setdefault(path.resolve(), frozenset(sys.modules))
     with named_line(path):
         spec.loader.exec_module(module)
     return module
@@ -46,7 +48,9 @@ def named_line(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (Exception, SystemExit) as error:  # the user's code raises what it likes
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # the user's code raises what it likes
         raise _told(error, str(path), _line(error, {path.resolve()})) from error
 
 
@@ -55,7 +59,9 @@ def named_lines() -> Iterator[None]:
     """As `named_line`, for what is raised by way of any file that the user named; all else stays as it is."""
     try:
         yield
-    except (Exception, SystemExit) as error:  # the user's code raises what it likes
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # the user's code raises what it likes
         place = blamed(error)
         if place is None or isinstance(error, UserError):
             raise
@@ -83,9 +89,10 @@ def _told(error: BaseException, file: str, line: int) -> UserError:
 
 
 def code_sha256(path: Path) -> str:
-    """A SHA-256 hex digest of a Python file and of the modules beside it or below that it imports, and these in turn.
+    """A SHA-256 hex digest of a Python file and of the user's modules that it imports, and these in turn.
 
-    Modules elsewhere do not count; the versions of installed packages are stored with each result.
+    Modules beside the file or below count whether they are imported or may be; modules elsewhere that running the file
+    brought in count too. Installed packages do not: their versions are stored with each result.
     """
     digest = hashlib.sha256()
     for name, file in sorted(imported_by(path).items()):
@@ -94,10 +101,52 @@ def code_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def text_sha256(path: Path, without: tuple[type, ...]) -> str:
+    """A SHA-256 hex digest of a Python file's syntax and of the modules that it imports.
+
+    Comments and layout do not count, and neither do assignments of instances of the types `without`.
+    """
+    names = {type_.__name__ for type_ in without}
+    tree = ast.parse(path.read_bytes())
+    kept = [
+        node
+        for node in tree.body
+        if not (
+            isinstance(node, ast.Assign)
+            and isinstance(node.value, ast.Call)
+            and isinstance(node.value.func, ast.Name)
+            and node.value.func.id in names
+        )
+    ]
+    digest = hashlib.sha256("\n".join(ast.dump(node) for node in kept).encode())
+    for name, file in sorted(imported_by(path).items()):
+        digest.update(f"{name}\0".encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
 def imported_by(path: Path) -> dict[str, Path]:
-    """The files beside a Python file or below that it imports, and these in turn, by the modules' names."""
+    """The files of the user's modules that a Python file imports, and these in turn, by the modules' names."""
     finder = ModuleFinder(path=[str(path.resolve().parent)], excludes=[PACKAGE])
     with contextlib.suppress(SyntaxError, ValueError, OSError):  # of a file that only a function never called imports
         finder.run_script(str(path))
     files = {name: getattr(module, "__file__", None) for name, module in finder.modules.items()}
-    return {name: Path(file) for name, file in files.items() if file and name != "__main__" and file.endswith(".py")}
+    static = {name: Path(file) for name, file in files.items() if file and name != "__main__" and file.endswith(".py")}
+    return {**_brought_in(path), **static}
+
+
+def _brought_in(path: Path) -> dict[str, Path]:
+    """Modules of the user's that are there since the file was run: imports by name, or from elsewhere."""
+    before = _run.get(path.resolve())
+    if before is None:
+        return {}
+    installed = [Path(sysconfig.get_path(kind)).resolve() for kind in ("stdlib", "platstdlib", "purelib", "platlib")]
+    installed.append(Path(__file__).resolve().parents[1])
+    found = {}
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if name in before or not file or not file.endswith(".py"):
+            continue
+        place = Path(file).resolve()
+        if not any(place.is_relative_to(folder) for folder in installed) and "site-packages" not in place.parts:
+            found[name] = place
+    return found

@@ -7,10 +7,12 @@ import numpy as np
 import torch
 
 from robustbench_cls.core.answers import Answers
+from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.keys import keyed_subset
 from robustbench_cls.data.batches import Part
 from robustbench_cls.evaluation.loop import Forward, answer_logits
 from robustbench_cls.models.classifier import Classifier
+from robustbench_cls.models.steadiness import TOLERANCE
 
 IMAGES = 200
 """Images that are looked at."""
@@ -57,6 +59,45 @@ def warnings_of(classifier: Classifier, part: Part, answers: Answers, batch_size
         f"Accuracy is {100 * right / images:.1f} % on {images} images of {part.crops.source.path}; chance is "
         f"{100 * chance:.3g} %. {cure}"
     ]
+
+
+class Witness:
+    """A batch of a run's own images and what the model answers to it, to be asked again when the run has ended.
+
+    Raises:
+        UserError: when it is made, the model answers otherwise to the images alone than beside each other.
+    """
+
+    def __init__(self, classifier: Classifier, part: Part, batch_size: int) -> None:
+        self.classifier = classifier
+        count = min(batch_size, len(part))
+        self.images_BHW3 = torch.from_numpy(np.stack([part.image(index) for index in range(count)]))
+        self.logits_BC = self._ask(self.images_BHW3)
+        alone = torch.cat([self._ask(self.images_BHW3[i : i + 1]) for i in range(min(count, ALONE))])
+        self._compare(alone, self.logits_BC[: len(alone)], f"alone than in a batch of {count}")
+
+    def ask_again(self) -> None:
+        """Ask for the same answers once more.
+
+        Raises:
+            UserError: they are others: the model changes while it is used.
+        """
+        self._compare(self._ask(self.images_BHW3), self.logits_BC, "at the end of the run than at its beginning")
+
+    def _ask(self, images_BHW3: torch.Tensor) -> torch.Tensor:
+        return self.classifier.logits(images_BHW3).cpu()
+
+    def _compare(self, first_BC: torch.Tensor, second_BC: torch.Tensor, when: str) -> None:
+        spread, most = float(self.logits_BC.std()), TOLERANCE[self.classifier.precision]
+        if len(self.logits_BC) and float((first_BC - second_BC).abs().max()) > most * max(spread, 1e-6):
+            raise UserError(
+                f"{self.classifier.name} answers otherwise to the same images {when}, so its numbers depend on how it "
+                "is run. It keeps a state, or normalises by the batch. Nothing of this run is kept; mend the module."
+            )
+
+
+ALONE = 2
+"""Images of the batch that are shown alone as well."""
 
 
 def _logits(classifier: Classifier, images_BHW3: torch.Tensor, batch_size: int) -> torch.Tensor:

@@ -18,7 +18,7 @@ from robustbench_cls.core.workers import loading_workers
 from robustbench_cls.data.batches import Part, Rows
 from robustbench_cls.data.crop_cache import Crops, open_crops
 from robustbench_cls.data.label_spaces import in_words
-from robustbench_cls.evaluation.checks import warnings_of
+from robustbench_cls.evaluation.checks import Witness, warnings_of
 from robustbench_cls.evaluation.loop import measure
 from robustbench_cls.evaluation.options import EvaluationOptions, Shard, read_shard
 from robustbench_cls.evaluation.plan import Plan, plan
@@ -67,6 +67,7 @@ def evaluate(
         raise UserError("transform and class_names go with a module; other models say themselves how they are used.")
     else:
         classifier = model if isinstance(model, Classifier) else load_classifier(model)
+        classifier.require_unchanged()
     workers = loading_workers(options.workers)
     shard = read_shard(options.shard) if options.shard is not None else Shard()
     data = Path(options.data) if options.data is not None else None
@@ -142,6 +143,7 @@ def _measure_missing(
             for warning in warnings_of(classifier, part, answers, options.batch_size, ordinary=ordinary):
                 notice(warning)
     label = f"{classifier.name} on {suite_plan.suite.name}" + (f", shard {shard}" if shard.count > 1 else "")
+    witness = Witness(classifier, left[0].part, options.batch_size) if left and classifier.foreign else None
     with progress_bar(total, total - missing, label, show=options.progress) as bar:
         if left:
             measure(
@@ -154,6 +156,13 @@ def _measure_missing(
                 keep_logits=options.keep_logits,
                 advance=bar.update,
             )
+    if witness is not None:
+        try:
+            witness.ask_again()
+        except UserError:
+            for condition in run.all_conditions:
+                run.path(condition).unlink(missing_ok=True)
+            raise
 
 
 def _tell_of_those_without_logits(run: StoredRun) -> None:

@@ -100,7 +100,9 @@ def plan(suite: Suite, classifier: Classifier, data: Path | None, limit: int, se
     return Plan(
         identity=replace(
             _identity(suite, classifier, protocol, select, parts),
-            corruptions_sha256=own_sha256([part.condition.name for part in parts if part.change], suite.variant),
+            corruptions_sha256=own_sha256(
+                [part.condition.name for part in parts if part.change], suite.variant, protocol.crop or 0
+            ),
         ),
         suite=suite,
         parts=tuple(parts),

@@ -7,8 +7,9 @@ from robustbench_cls.core.corruption import SEVERITIES
 from robustbench_cls.core.discovery import did_you_mean, pick, require_name
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.records import as_record, from_record
-from robustbench_cls.core.suite import WHOLE, Condition, Measure, Suite
+from robustbench_cls.core.suite import WHOLE, Condition, Measure, Protocol, Suite
 from robustbench_cls.corruptions.engine import all_corruptions, in_groups
+from robustbench_cls.corruptions.jpeg import QUALITY
 from robustbench_cls.metrics.scoring import all_metrics
 
 
@@ -20,6 +21,7 @@ def check_suite(suite: Suite) -> None:
     """
     from_record(Suite, as_record(suite), f"Suite '{suite.name}'")  # has the types that it says
     require_name(suite.name, "suite")
+    _check_protocol(suite)
     stems = Counter(condition.stem for condition in suite.conditions)
     if not stems:
         raise UserError(f"Suite '{suite.name}' has no conditions.")
@@ -39,6 +41,16 @@ def check_suite(suite: Suite) -> None:
     _check_places(suite)
     for measure in suite.measures:
         _check_measure(suite, measure)
+
+
+def _check_protocol(suite: Suite) -> None:
+    own, usual = suite.protocol, Protocol()
+    fixed = (own.decoder, own.images) == (usual.decoder, usual.images)
+    if not fixed or own.jpeg_quality not in (usual.jpeg_quality, QUALITY):
+        raise UserError(
+            f"Suite '{suite.name}': of its protocol, only resize, crop and interpolation can be chosen. Corrupted "
+            f"images are saved at JPEG quality {QUALITY}, and files are decoded as Pillow does."
+        )
 
 
 def _check_corruptions(suite: Suite) -> None:

@@ -1,13 +1,14 @@
 """From stored predictions to the tidy list of scores, each with its interval."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cache
 from math import inf
 from typing import NamedTuple
 
 import numpy as np
 
 from robustbench_cls.core.arrays import Float64Array
-from robustbench_cls.core.discovery import discover
+from robustbench_cls.core.discovery import discover, packaged
 from robustbench_cls.core.errors import NotApplicable, NotAsked, UserError
 from robustbench_cls.core.metric import Metric, Score
 from robustbench_cls.core.predictions import Predictions
@@ -67,6 +68,11 @@ class Measured(NamedTuple):
 def all_metrics() -> Mapping[str, Metric]:
     """Every metric by name."""
     return discover("robustbench_cls.metrics", Metric, several=True)
+
+
+@cache
+def _packaged() -> frozenset[str]:
+    return frozenset(metric.name for metric in packaged("robustbench_cls.metrics", Metric))
 
 
 def score(
@@ -150,6 +156,8 @@ def shown(measures: Sequence[Measure], scores: Sequence[Score]) -> list[Score]:
 
 def _values(metric: Metric, sample: Sample) -> Float64Array:
     values_R: Float64Array = np.asarray(metric.compute(sample), np.float64)
+    if metric.name not in _packaged() and not np.array_equal(values_R, metric.compute(sample), equal_nan=True):
+        raise UserError(f"Metric '{metric.name}' gives other numbers when it is computed again. It must not be random.")
     draws = sample.counts_NR.shape[1]
     if values_R.shape != (draws,) or np.isnan(values_R).any():
         wrong = "NaN" if values_R.shape == (draws,) else f"values of shape {values_R.shape}"

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import torch
 from torch import nn
 
+from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.origin import Origin
 from robustbench_cls.data.label_spaces import imagenet_1k
 from robustbench_cls.models.choices import INTERPOLATIONS, LARGEST_INPUT, LARGEST_SHADE, SMALL_INPUT
@@ -94,6 +95,8 @@ class Classifier:
         backend: what runs `forward`: `torch`, `compile`, `onnxruntime` or `openvino`.
         precision: `float32` or `bfloat16`.
         normalisation: mean and std, where the user or the model's file gave others than were assumed.
+        foreign: it is a program that may do what it likes.
+        tensors_sha256: of every tensor of the network when it was loaded; empty where that is not known.
         folder: of the training that made it, where results of it lie; empty where that is not known.
         answers_sha256: of what a program answers to known photos: its files need not tell all that it does.
     """
@@ -109,12 +112,26 @@ class Classifier:
     backend: str = "torch"
     precision: str = "float32"
     normalisation: str = ""
+    tensors_sha256: str = ""
+    foreign: bool = False
     folder: str = ""
     answers_sha256: str = ""
 
     def __repr__(self) -> str:
         shown = f"{self.preprocessing.input_size} px, {len(self.class_names)} classes"
         return f"<Classifier {self.name}: {shown}, {self.backend} in {self.precision} on {self.device}>"
+
+    def require_unchanged(self) -> None:
+        """Refuse a network whose weights are no longer those that it was loaded with.
+
+        Raises:
+            UserError: they are not, so results would go under the name of others.
+        """
+        if self.tensors_sha256 and weights_sha256(self.network) != self.tensors_sha256:
+            raise UserError(
+                f"The weights of {self.name} have changed since it was loaded. Load it again, or give the module "
+                "itself to evaluate()."
+            )
 
     @property
     def imagenet(self) -> bool:

@@ -6,6 +6,7 @@ PyTorch, as after a conversion: a key can't tell all that a network does.
 
 import contextlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -18,8 +19,15 @@ from robustbench_cls.core.run import names_sha256
 FOLDER = "ROBUSTBENCH_CLS_NETWORKS"
 """Variable of the environment that names another folder for them."""
 
+OWN = re.compile(r"\.new-\w{8}|net-[0-9a-f]{24}")
+"""Names of our folders; all others there are left alone."""
+
 MOST = 6
 """Networks that are kept; the one used longest ago goes first."""
+
+
+def _name(key: tuple[str, ...]) -> str:
+    return f"net-{names_sha256(key)[:24]}"
 
 
 def _home() -> Path:
@@ -28,7 +36,7 @@ def _home() -> Path:
 
 def kept(*key: str) -> Path | None:
     """The folder with the converted network of that key, marked as just used; None where there is none."""
-    folder = _home() / names_sha256(key)[:24]
+    folder = _home() / _name(key)
     if not folder.is_dir():
         return None
     with contextlib.suppress(OSError):
@@ -46,7 +54,7 @@ def keep(write: Callable[[Path], None], *key: str) -> Path:
         folder = Path(tempfile.mkdtemp(prefix="robustbench_cls-"))
     try:
         write(folder)
-        place = home / names_sha256(key)[:24]
+        place = home / _name(key)
         if folder.parent == home and not place.exists():
             with contextlib.suppress(OSError):  # another process was first
                 folder = folder.rename(place)
@@ -64,6 +72,7 @@ def forget(folder: Path) -> None:
 
 def _forget_old(home: Path) -> None:
     with contextlib.suppress(OSError):
-        known = sorted((p for p in home.iterdir() if p.is_dir()), key=lambda p: p.stat().st_mtime, reverse=True)
+        own = [path for path in home.iterdir() if OWN.fullmatch(path.name) and path.is_dir() and not path.is_symlink()]
+        known = sorted(own, key=lambda path: path.stat().st_mtime, reverse=True)
         for folder in known[MOST:]:
             shutil.rmtree(folder, ignore_errors=True)

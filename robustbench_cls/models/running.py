@@ -7,7 +7,7 @@ from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.progress import notice
 from robustbench_cls.data.label_spaces import imagenet_1k
 from robustbench_cls.models.backends import accelerate, in_batches_of, open_onnx_file, probe, probe_images
-from robustbench_cls.models.classifier import Classifier, Pipeline
+from robustbench_cls.models.classifier import Classifier, Pipeline, weights_sha256
 from robustbench_cls.models.convert import in_torch
 from robustbench_cls.models.onnx_file import OnnxFile
 from robustbench_cls.models.programs import Program
@@ -57,7 +57,7 @@ def as_classifier(program: Program, device: torch.device, backend: str, precisio
         logits_BC = probe(eager, images_BHW3, program.name)
         class_names = _class_names(program, logits_BC)
         any_batch = not program.batch
-        key = f"{program.weights_sha256} {program.preprocessing} {network!r}"
+        key = f"{program.weights_sha256} {program.preprocessing} {network!r}" if program.kind != "factory" else ""
         running = accelerate(pipeline, images_BHW3, logits_BC, device, backend, precision, any_batch=any_batch, key=key)
     answers = ""
     if program.kind != "weights":
@@ -77,6 +77,8 @@ def as_classifier(program: Program, device: torch.device, backend: str, precisio
         backend=running.backend,
         precision=running.precision,
         normalisation=_normalisation(program),
+        tensors_sha256=program.weights_sha256 if program.kind == "weights" else weights_sha256(network),
+        foreign=program.kind != "weights",
         folder=program.folder,
         answers_sha256=answers,
     )

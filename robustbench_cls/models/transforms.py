@@ -11,6 +11,8 @@ from robustbench_cls.models.classifier import Preprocessing, check_preprocessing
 TO_TENSOR = {"ToTensor", "MaybeToTensor", "ToImage", "ToDtype", "ConvertImageDtype", "PILToTensor", "MaybePILToTensor"}
 """Steps that make values 0..1 of a picture, alone or together."""
 
+ORDER = ("Resize", "CenterCrop", "Normalize")
+
 CURE = "Give the network a transform of Resize, CenterCrop, ToTensor and Normalize, as for validation."
 
 
@@ -35,13 +37,15 @@ def read_transform(transform: Any) -> Preprocessing:
     steps = getattr(transform, "transforms", None)
     if steps is None:
         raise UserError(f"transform must be a Compose of torchvision, got {type(transform).__name__}. {CURE}")
-    by_name = {type(step).__name__: step for step in steps}
-    unknown = [name for name in by_name if name not in TO_TENSOR | {"Resize", "CenterCrop", "Normalize"}]
-    lacking = [name for name in ("Resize", "CenterCrop", "Normalize") if name not in by_name]
-    if unknown or lacking or not TO_TENSOR & by_name.keys():
-        what = f"has the step {unknown[0]}" if unknown else f"lacks {(lacking or ['ToTensor'])[0]}"
-        raise UserError(f"The transform {what}, so it is not known how to show corrupted images. {CURE}")
+    names = [type(step).__name__ for step in steps]
+    wrong = _misplaced(names)
+    if wrong:
+        raise UserError(f"The transform {wrong}, so it is not known how to show corrupted images. {CURE}")
+    by_name = dict(zip(names, steps, strict=True))
+    _require_scaled(by_name)
     resize, normalize = by_name["Resize"], by_name["Normalize"]
+    if getattr(resize, "max_size", None) is not None or getattr(resize, "antialias", True) is False:
+        raise UserError(f"The transform resizes with max_size or without antialias, which is not supported. {CURE}")
     return _checked(
         _side(by_name["CenterCrop"].size, square=True),
         _side(resize.size, square=False),
@@ -49,6 +53,26 @@ def read_transform(transform: Any) -> Preprocessing:
         normalize.mean,
         normalize.std,
     )
+
+
+def _misplaced(names: list[str]) -> str:
+    """In words, why these steps are not Resize, CenterCrop and Normalize, once each and in this order; else empty."""
+    unknown = [name for name in names if name not in TO_TENSOR | {*ORDER}]
+    if unknown:
+        return f"has the step {unknown[0]}"
+    for name in ORDER:
+        if names.count(name) != 1:
+            return f"lacks {name}" if name not in names else f"has {name} {names.count(name)} times"
+    if [name for name in names if name in ORDER] != [*ORDER]:
+        return f"has its steps in the order {', '.join(names)}"
+    return "" if TO_TENSOR & {*names} else "lacks ToTensor"
+
+
+def _require_scaled(by_name: dict[str, Any]) -> None:
+    """Refuse steps that give values 0..255 to Normalize."""
+    scales = {"ToTensor", "MaybeToTensor", "ConvertImageDtype"} & by_name.keys()
+    if not scales and not getattr(by_name.get("ToDtype"), "scale", False):
+        raise UserError(f"The transform gives values 0..255 to Normalize; they must be 0..1. {CURE}")
 
 
 def _side(size: Any, *, square: bool) -> int:
@@ -60,9 +84,11 @@ def _side(size: Any, *, square: bool) -> int:
 
 def _checked(size: int, resize: int, interpolation: Any, mean: Any, std: Any) -> Preprocessing:
     mode = interpolation.value if isinstance(interpolation, InterpolationMode) else str(interpolation)
+    # some keep them in single precision
+    listed = (values if isinstance(values, Iterable) else [values] for values in (mean, std))
     first, second = (
-        tuple(float(f"{float(value):.7g}") for value in values) for values in (mean, std)
-    )  # single precision
+        tuple(float(f"{float(value):.7g}") for value in values) for values in listed
+    )  # of single precision
     told = Preprocessing(size, resize, mode, first, second)  # type: ignore[arg-type]  # of each channel, as checked next
     try:
         if (len(first), len(second)) != (3, 3):

@@ -142,6 +142,9 @@ def _baselines(runs: Sequence[StoredRun], path: Path) -> dict[str, StoredRun]:
     """By the digest of a run, the baseline's that was measured alike; a run of the report stands for its copies."""
     own = {run.identity.digest(): run for run in runs}
     known = [own.get(run.identity.digest(), run) for run in find_runs(path)]
+    if len({run.identity.model for run in known}) > 1:
+        names = ", ".join(sorted({run.identity.model for run in known})[:4])
+        raise UserError(f"The baseline {path} holds runs of several models ({names}). Name the folder of one.")
     found = {digest: other for digest, run in own.items() for other in known if comparable(run) == comparable(other)}
     if not found:
         raise UserError(f"The baseline {path} was measured on no suite in the same way as these runs.")

@@ -123,7 +123,7 @@ def find_runs(path: Path) -> list[StoredRun]:
     Raises:
         UserError: there is none, or one can't be read.
     """
-    manifests = sorted(path.rglob(MANIFEST)) if path.is_dir() else []
+    manifests = sorted(p for p in path.rglob(MANIFEST) if p.is_file()) if path.is_dir() else []
     own = [manifest for manifest in manifests if not _foreign(manifest)]
     if not own:
         raise UserError(f"No results in {path}: expected a folder that `robust eval --out` wrote.")

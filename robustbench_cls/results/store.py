@@ -192,6 +192,8 @@ class StoredRun:
             for name, dtype in kinds.items()
             if name != "image_id"
         }
+        for column in columns.values():
+            column.flags.writeable = False  # a metric that changed one would change all others
         return Predictions(conditions, ids, columns, self.imagenet, reference, missing)
 
 

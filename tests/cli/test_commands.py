@@ -99,7 +99,7 @@ def test_a_shard_says_what_others_have_still_to_do(
     arguments = ["eval", "--suite", "imagenet", "--data", toy, "--batch-size", 4, "--backend", "torch", "--out", "r"]
     first = here(*arguments, "--shard", "1/2", toy_checkpoint)
     left = "1 of 1 conditions of imagenet wait for shard 2/2. The last shard to finish merges them."
-    assert first.stdout == f"\nShard 1/2 is done. {left}\n"
+    assert first.stdout == f"\nShard 1/2 is done. {left}\nAll shards need the same --batch-size.\n"
     assert "Partial: r/imagenet lacks 1 of 1 conditions." in here("report", "r").stdout
     second = here(*arguments, "--shard", "2/2", toy_checkpoint)
     assert "on imagenet (torch, float32)" in second.stdout and "Next: robust report r " in second.stdout

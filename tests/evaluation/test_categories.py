@@ -72,7 +72,7 @@ class AlwaysADog(torch.nn.Module):
 def classifier(tmp_path: Path) -> Classifier:
     torch.save(timm.create_model("test_resnet", num_classes=1000).state_dict(), tmp_path / "weights.pth")
     loaded = load_classifier("test_resnet", weights=tmp_path / "weights.pth", device="cpu", backend="torch")
-    return replace(loaded, network=AlwaysADog(), forward=None)
+    return replace(loaded, network=AlwaysADog(), forward=None, tensors_sha256="")
 
 
 def test_from_stimuli_to_shape_bias(stimuli: Path, classifier: Classifier, tmp_path: Path) -> None:

@@ -40,7 +40,13 @@ class Brightest(torch.nn.Module):
 
 
 def classifier(checkpoint: Path, shift: int) -> Classifier:
-    return replace(load_classifier(checkpoint, device="cpu"), network=Brightest(shift), forward=None, origin=Origin())
+    return replace(
+        load_classifier(checkpoint, device="cpu"),
+        network=Brightest(shift),
+        forward=None,
+        origin=Origin(),
+        tensors_sha256="",
+    )
 
 
 def test_a_model_that_answers_rightly_is_not_warned_of(

@@ -1,6 +1,7 @@
 import hashlib
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -204,6 +205,9 @@ def test_nan_logits_name_the_image(toy: Path, toy_checkpoint: Path, tmp_path: Pa
     classifier = load_classifier(toy_checkpoint, device="cpu")
     with torch.no_grad():
         next(iter(classifier.network.parameters())).fill_(float("nan"))
+    with pytest.raises(UserError, match="The weights of test_resnet-baseline-s0 have changed since it was loaded"):
+        evaluate(classifier, "imagenet", options(toy, tmp_path))
+    classifier = replace(classifier, tensors_sha256="")
     with pytest.raises(UserError, match=r"NaN or infinite logits for \S*cat/0\.png \(clean\)"):
         evaluate(classifier, "imagenet", options(toy, tmp_path))
 

@@ -64,6 +64,16 @@ def test_only_the_latest_are_kept(home: Path, monkeypatch: pytest.MonkeyPatch) -
     assert all(kept_networks.kept(name) for name in "bc") and len(list(home.iterdir())) == 2
 
 
+def test_folders_of_others_are_left_alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_networks, "MOST", 1)
+    for name in ("thesis", ".hidden", "net-mine", "0" * 24):
+        (home / name).mkdir(parents=True)
+    for name in "abc":
+        kept_networks.keep(lambda folder: (folder / "x").touch(), name)
+    assert {"thesis", ".hidden", "net-mine", "0" * 24} < {path.name for path in home.iterdir()}
+    assert len(list(home.iterdir())) == 5
+
+
 def test_a_folder_that_can_not_be_written_does_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv(kept_networks.FOLDER, str(tmp_path / "file/below"))

@@ -11,7 +11,7 @@ from torch import nn
 
 from robustbench_cls import load_classifier
 from robustbench_cls.core.errors import UserError
-from robustbench_cls.core.own_code import code_sha256, imported_by
+from robustbench_cls.core.own_code import code_sha256, imported_by, run_file
 from robustbench_cls.models.steadiness import answers_sha256
 
 
@@ -154,3 +154,24 @@ def test_the_digest_of_code_covers_what_is_imported_from_beside_it(tmp_path: Pat
     assert code_sha256(tmp_path / "mine.py") == first
     (tmp_path / "lazy.py").write_text("Y = 2\n")
     assert code_sha256(tmp_path / "mine.py") != first
+
+
+def test_the_digest_of_code_covers_what_running_it_brought_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib/elsewhere_for_tests.py").write_text("A = 1\n")
+    (tmp_path / "by_name_for_tests.py").write_text("B = 1\n")
+    mine = tmp_path / "mine.py"
+    mine.write_text(
+        f"import sys, importlib\nsys.path.insert(0, {str(tmp_path / 'lib')!r})\nimport elsewhere_for_tests\n"
+        "helper = importlib.import_module('by_name_for_tests')\n"
+    )
+    run_file(mine)
+    first = code_sha256(mine)
+    assert {"elsewhere_for_tests", "by_name_for_tests"} <= set(imported_by(mine))
+    for file in (tmp_path / "lib/elsewhere_for_tests.py", tmp_path / "by_name_for_tests.py"):
+        before = file.read_text()
+        file.write_text("C = 2\n")
+        assert code_sha256(mine) != first
+        file.write_text(before)
+    assert code_sha256(mine) == first

@@ -83,6 +83,7 @@ def test_an_augmentation_that_raises_in_the_loop(robust, workers: int, tmp_path:
     [
         (("LEVEL = 3", "raise RuntimeError('no luck')"), "mine.py, line 4: RuntimeError: no luck."),
         (("LEVEL = 3", "import sys; sys.exit(0)"), "mine.py, line 4: SystemExit: 0."),
+        (("LEVEL = 3", "raise GeneratorExit"), "mine.py, line 4: GeneratorExit"),
         (("LEVEL = 3", "LEVEL = undefined"), "mine.py, line 4: NameError: name 'undefined' is not defined."),
         (("return None", "return 1 / 0"), "mine.py, line 14: ZeroDivisionError: division by zero."),
         (("return None", "exit()"), "mine.py, line 14: SystemExit"),
