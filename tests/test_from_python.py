@@ -46,7 +46,7 @@ def test_a_module_with_its_transform_and_classes(options: EvaluationOptions) -> 
 def test_a_module_without_class_names(options: EvaluationOptions) -> None:
     with pytest.raises(UserError, match="ResNet has 3 outputs, which is no ImageNet head"):
         evaluate(network(), "imagenet", options, transform=transforms.Compose(STEPS))
-    with pytest.raises(UserError, match="transform and class_names go with a module"):
+    with pytest.raises(UserError, match="transform, class_names and name go with a module"):
         evaluate("test_resnet", "imagenet", options, class_names=("a", "b"))
 
 

@@ -298,7 +298,9 @@ def test_an_edited_corruption_is_another_run_and_edited_measures_are_not(measure
     again = measured(f"# an edit of something else\n{asks}")
     assert again.identity == first.identity and again.suite.measures == (Measure("ce", "darker"),)
     assert {path.name: path.stat().st_mtime_ns for path in again.folder.glob("*.parquet")} == stored
-    with pytest.raises(UserError, match=r"my-corruptions holds another run \(own corruptions: \w{8} != \w{8}\)"):
+    with pytest.raises(
+        UserError, match=r"my-corruptions holds another run \(the user's own corruptions: \w{8} != \w{8}\)"
+    ):
         measured(CORRUPTIONS.replace("(severity + 1)", "(severity + 2)"))
 
 
@@ -320,7 +322,7 @@ def test_an_edit_that_no_known_picture_shows_is_another_run(measured: Callable[.
     )
     measured(code)
     measured(f"# a word on it\n{code}")
-    with pytest.raises(UserError, match="holds another run .own corruptions: "):
+    with pytest.raises(UserError, match="holds another run .the user's own corruptions: "):
         measured(code.replace("FILL = 0", "FILL = 255"))
 
 

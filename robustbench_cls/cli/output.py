@@ -70,7 +70,12 @@ def print_scores(
         click.echo(f"  note: {note}")
     folders = " ".join(dict.fromkeys(shlex.quote(str(run.folder.parent)) for run in runs))
     own = "".join(f" --code {shlex.quote(path)}" for path in code)
-    click.echo(f"\nNext: robust report {folders}{own} --out reports/page.html")
+    page = (
+        f"reports/{runs[0].identity.model}.html"
+        if len({run.identity.model for run in runs}) == 1
+        else "reports/page.html"
+    )
+    click.echo(f"\nNext: robust report {folders}{own} --out {shlex.quote(page)}")
     if other := _other_model(runs):
         click.echo(f"      robust compare {shlex.quote(str(other))} {shlex.quote(str(runs[0].folder.parent))}{own}")
 

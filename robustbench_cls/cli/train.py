@@ -24,7 +24,11 @@ PATH = click.Path(path_type=Path)
     metavar="KEY=VALUE",
     help="Change a setting, e.g. --set epochs=4; see robust list settings.",
 )
-@click.option("--name", default="", help="Of the run, in reports too. Default: <model>-<recipe>-s<seed>.")
+@click.option(
+    "--name",
+    default="",
+    help="Of the run: letters, digits and . _ + -. Default: <model>-<recipe>-s<seed>.",
+)
 @click.option("--seed", default=0, show_default=True)
 @click.option("--precision", default="auto", show_default=True, help="auto, float32, bfloat16 or float16.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps, ...")

@@ -77,7 +77,8 @@ class Metric:
     @property
     def in_words(self) -> str:
         """Its name in running text."""
-        return self.phrase or self.title
+        plain = self.title[:2].istitle() and not self.title.split()[0].isupper()  # no abbreviation
+        return self.phrase or (self.title[0].lower() + self.title[1:] if plain else self.title)
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,7 @@ class Circumstances:
         device: what the model ran on.
         notes: what the reader of the numbers should know of the data.
         versions: of the libraries that touched pixels or logits.
+        shown: in words, how the model wants its images, and who says so.
     """
 
     data: str = ""
@@ -77,12 +78,13 @@ class Circumstances:
     device: str = ""
     notes: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    shown: str = added("")
 
 
 WORDS = {
     "answers_sha256": "answers",
     "classes_sha256": "classes of the head",
-    "corruptions_sha256": "own corruptions",
+    "corruptions_sha256": "the user's own corruptions",
     "conditions": "conditions, groups and what is counted",
     "data_fingerprint": "data fingerprint",
     "input_size": "input size",
@@ -109,6 +111,8 @@ def word(field: str) -> str:
 
 def short(field: str, value: object) -> str:
     """A value as it is read: a digest by its first digits, a zero by what it stands for."""
+    if field in ("normalisation", "answers_sha256", "corruptions_sha256") and not value:
+        return "none of its own"
     if field == "limit":
         return str(value) if value else "all images"
     if field in ("resize", "crop") and value == 0:

@@ -58,6 +58,7 @@ def part_of(suite: "Suite", corruptions: Sequence[str], severities: Sequence[int
     lacking = [name for name in corruptions if name not in known]
     if lacking:
         raise UserError(f"Suite '{suite.name}' has no corruption '{lacking[0]}'. It has {', '.join(known) or 'none'}.")
+    corruptions = [name for name in known if name in corruptions]  # in the suite's order, each once
     steps = sorted({condition.severity for condition in graded_ones})
     if wrong := [severity for severity in severities if severity not in steps]:
         raise UserError(f"Suite '{suite.name}' has no severity {wrong[0]}. It has {steps}.")

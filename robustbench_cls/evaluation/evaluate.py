@@ -36,6 +36,7 @@ def evaluate(
     *,
     transform: object = None,
     class_names: Sequence[str] = (),
+    name: str = "",
 ) -> list[StoredRun]:
     """Measure a classifier on suites and store the per-image results.
 
@@ -48,6 +49,7 @@ def evaluate(
         transform: of a module: its validation transform, a torchvision `Compose` of Resize, CenterCrop, ToTensor and
             Normalize.
         class_names: of a module's outputs, where they are not ImageNet's.
+        name: of a module, in reports; its class where empty.
 
     Returns:
         One stored run a suite, in `options.out/<suite>`; by default in the folder of the training that made the model,
@@ -62,9 +64,11 @@ def evaluate(
     chosen = [s if isinstance(s, Suite) else find(s, "robustbench_cls.suites", Suite, "suite") for s in named]
     options.check(chosen)
     if isinstance(model, nn.Module):
-        classifier = from_module(model, transform, class_names)
-    elif transform is not None or class_names:
-        raise UserError("transform and class_names go with a module; other models say themselves how they are used.")
+        classifier = from_module(model, transform, class_names, name=name)
+    elif transform is not None or class_names or name:
+        raise UserError(
+            "transform, class_names and name go with a module; other models say themselves how they are used."
+        )
     else:
         classifier = model if isinstance(model, Classifier) else load_classifier(model)
         classifier.require_unchanged()
@@ -115,6 +119,7 @@ def _stored(suite_plan: Plan, classifier: Classifier, out: Path) -> StoredRun:
             device=classifier.device.type,
             notes=suite_plan.notes,
             versions=versions(),
+            shown=classifier.shown,
         ),
         class_names=in_words(suite_plan.answers.numbered),
     )

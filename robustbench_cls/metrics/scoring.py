@@ -99,7 +99,7 @@ def score(
     """
     sample = Sample.of(predictions, baseline=baseline, overlaps=overlaps)
     found, reasons = measure(sample, measures, only)
-    return as_scores(model, suite, found), [f"{suite}, {model}: {reason}" for reason in reasons]
+    return as_scores(model, suite, found), [f"{suite}: {reason}" for reason in reasons]
 
 
 def as_scores(model: str, suite: str, found: Sequence[Measured]) -> list[Score]:

@@ -95,6 +95,7 @@ class Classifier:
         backend: what runs `forward`: `torch`, `compile`, `onnxruntime` or `openvino`.
         precision: `float32` or `bfloat16`.
         normalisation: mean and std, where the user or the model's file gave others than were assumed.
+        shown: in words, how images are shown to it, and who says so.
         foreign: it is a program that may do what it likes.
         tensors_sha256: of every tensor of the network when it was loaded; empty where that is not known.
         folder: of the training that made it, where results of it lie; empty where that is not known.
@@ -114,6 +115,7 @@ class Classifier:
     normalisation: str = ""
     tensors_sha256: str = ""
     foreign: bool = False
+    shown: str = ""
     folder: str = ""
     answers_sha256: str = ""
 

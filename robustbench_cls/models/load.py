@@ -18,7 +18,7 @@ from robustbench_cls.models.choices import CPU_ONLY, check_device
 from robustbench_cls.models.classifier import Classifier, weights_sha256
 from robustbench_cls.models.options import TORCHVISION, ModelOptions, kind_of, training_of
 from robustbench_cls.models.programs import Program, default_preprocessing, file_name, read_program, run_factory
-from robustbench_cls.models.running import OWN, USER, as_classifier, say_preprocessing
+from robustbench_cls.models.running import OWN, as_classifier, say_preprocessing
 from robustbench_cls.models.torchvision_models import from_torchvision
 from robustbench_cls.models.transforms import read_transform
 from robustbench_cls.models.weights import fetching, load_weights, load_weights_file, read_torch_file
@@ -114,6 +114,8 @@ def load(options: ModelOptions) -> Classifier:
 def _shown_as_asked(program: Program, options: ModelOptions) -> Program:
     """The program, images shown to it as the user asked."""
     own = program.preprocessing
+    if options.input_size and program.size not in (0, options.input_size):
+        raise UserError(f"{options.model} takes images of {program.size} px alone. Leave out --input-size.")
     if options.input_size:
         own = own.at(options.input_size)
     own = replace(
@@ -122,11 +124,19 @@ def _shown_as_asked(program: Program, options: ModelOptions) -> Program:
         std=options.std or own.std,  # type: ignore[arg-type]
         interpolation=options.interpolation or own.interpolation,
     )
-    return program if own == program.preprocessing else replace(program, preprocessing=own, told_by=USER)
+    before = program.preprocessing
+    compared = {
+        "--input-size": (own.input_size, before.input_size),
+        "--mean": (own.mean, before.mean),
+        "--std": (own.std, before.std),
+        "--interpolation": (own.interpolation, before.interpolation),
+    }
+    changed = tuple(option for option, (now, then) in compared.items() if now != then)
+    return replace(program, preprocessing=own, changed=changed)
 
 
 def from_module(
-    network: nn.Module, transform: object = None, class_names: Sequence[str] = (), name: str = ""
+    network: nn.Module, transform: object = None, class_names: Sequence[str] = (), *, name: str = ""
 ) -> Classifier:
     """A module of the user's own as a classifier that runs in eager PyTorch, where the module is.
 

@@ -14,7 +14,6 @@ from robustbench_cls.core.files import RUNS, require_file
 from robustbench_cls.models.choices import (
     INTERPOLATIONS,
     LARGEST_INPUT,
-    LARGEST_SHADE,
     check_choice,
     check_device,
     check_installed,
@@ -81,7 +80,7 @@ class ModelOptions:
         if self.interpolation and self.interpolation not in INTERPOLATIONS:
             raise UserError(f"Unknown interpolation '{self.interpolation}'. Known: {', '.join(INTERPOLATIONS)}.")
         for option, shades in (("--mean", self.mean), ("--std", self.std)):
-            if shades and (len(shades) != 3 or not all(0 <= shade <= LARGEST_SHADE for shade in shades)):
+            if shades and (len(shades) != 3 or not all(0 <= shade <= 1 for shade in shades)):
                 raise UserError(f"{option} takes three numbers for values in 0..1, such as 0.485,0.456,0.406.")
         if self.std and not all(self.std):
             raise UserError("--std must not be 0.")
@@ -127,7 +126,7 @@ class ModelOptions:
             return "torchvision"
         looks_like_a_path = os.sep in text and path.parent.is_dir()
         if looks_like_a_path or path.suffix in MODEL_FILES:
-            raise UserError(f"There is no checkpoint {text}.")
+            raise UserError(f"There is no checkpoint or model file {text}.")
         return "timm"
 
 

@@ -48,6 +48,8 @@ class Program:
         batch: the only batch size it takes; 0 for any.
         folder: of the training that made it; empty where that is not known.
         told_by: who says how images are shown to it; empty where that is assumed.
+        changed: the options by which the user said otherwise.
+        size: the only input size that it takes; 0 where that is open.
         kind: `weights` in a network of timm or torchvision; a `file` that holds a program; or one that a `factory` in
             a Python file made. Of the last two one must look at what they do.
     """
@@ -61,6 +63,8 @@ class Program:
     batch: int = 0
     kind: Literal["weights", "file", "factory"] = "weights"
     told_by: str = ""
+    changed: tuple[str, ...] = ()
+    size: int = 0
     folder: str = ""
 
 
@@ -136,13 +140,14 @@ def _program(
     origin = Origin(architecture=kind, weights=str(path))
     name, told = file_name(path.name), read_description(description, path)
     if told is None:
-        return Program(name, network, default_preprocessing(size), digest, (), origin, batch, "file")
+        return Program(name, network, default_preprocessing(size), digest, (), origin, batch, "file", size=size)
     if size not in (0, told.preprocessing.input_size):
         raise UserError(
             f"{path} takes images of {size} px, and the description in it speaks of {told.preprocessing.input_size}. "
             "Export it again."
         )
-    return Program(name, network, told.preprocessing, digest, told.class_names, origin, batch, "file", "its file")
+    shown, names = told.preprocessing, told.class_names
+    return Program(name, network, shown, digest, names, origin, batch, "file", "its file", size=size)
 
 
 def _exported(path: Path, told: dict[str, str]) -> tuple[nn.Module, int, int]:

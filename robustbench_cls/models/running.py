@@ -17,14 +17,19 @@ OWN = "its checkpoint"
 """Who says how images are shown to a model that `robust train` made."""
 
 
-USER = "the command"
-"""Who says it where the user does."""
-
-
 def say_preprocessing(program: Program) -> None:
     """Print how images are shown to it, and who says so."""
-    by = f"as {program.told_by} says" if program.told_by else "which is assumed, as nothing tells it"
-    notice(f"{program.name} is shown images like this, {by}: {program.preprocessing.in_words()}.")
+    notice(f"Where a suite leaves it to the model, images are shown to {program.name} like this: {in_words(program)}.")
+
+
+def in_words(program: Program) -> str:
+    """How images are shown to it, and who says so."""
+    by = f"as {program.told_by} says" if program.told_by else "assumed, as nothing tells it"
+    if program.changed:
+        by += f", but for {', '.join(program.changed)}"
+    elif not program.told_by:
+        by += "; --input-size, --mean, --std and --interpolation change it"
+    return f"{program.preprocessing.in_words()} ({by})"
 
 
 def ready(network: nn.Module, device: torch.device) -> nn.Module:
@@ -78,6 +83,7 @@ def as_classifier(program: Program, device: torch.device, backend: str, precisio
         precision=running.precision,
         normalisation=_normalisation(program),
         tensors_sha256=program.weights_sha256 if program.kind == "weights" else weights_sha256(network),
+        shown=in_words(program),
         foreign=program.kind != "weights",
         folder=program.folder,
         answers_sha256=answers,
@@ -87,7 +93,8 @@ def as_classifier(program: Program, device: torch.device, backend: str, precisio
 def _normalisation(program: Program) -> str:
     """Mean and std, where others than those that older versions of this program used without asking."""
     own = program.preprocessing
-    return f"mean {own.mean}, std {own.std}" if program.told_by in (USER, "its file") else ""
+    told = program.told_by == "its file" or {"--mean", "--std"} & {*program.changed}
+    return f"mean {own.mean}, std {own.std}" if told else ""
 
 
 def _class_names(program: Program, logits_BC: torch.Tensor) -> tuple[str, ...]:

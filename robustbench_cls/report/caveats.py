@@ -18,15 +18,24 @@ def unlike_trainings(runs: Sequence[tuple[str, StoredRun]]) -> Iterator[str]:
     shared = [key for key in settings[0] if all(key in own for own in settings)]
     unlike = [key for key in shared if len({str(own[key]) for own in settings}) > 1]
     if unlike:
-        listed = [f"{key.replace('_', ' ')} {_values(key, settings)}" for key in unlike[:NAMED]]
-        more = f" and {len(unlike) - NAMED} more settings" if len(unlike) > NAMED else ""
-        names = ", ".join(dict.fromkeys(name for name, _ in told))
-        yield f"the trainings differ in more than the recipe: {'; '.join(listed)}{more} ({names})"
+        names = [name for name, _ in told]
+        listed = [f"{key.replace('_', ' ')} {_values(key, settings, names)}" for key in unlike[:NAMED]]
+        more = f"; and {len(unlike) - NAMED} more settings" if len(unlike) > NAMED else ""
+        yield f"the trainings differ in more than the recipe: {'; '.join(listed)}{more}"
 
 
-def _values(key: str, settings: Sequence[Mapping[str, object]]) -> str:
-    return " and ".join(dict.fromkeys(f"{own[key]}" for own in settings))
+def _values(key: str, settings: Sequence[Mapping[str, object]], names: Sequence[str]) -> str:
+    """`1 (a, b), 2 (c)`."""
+    by_value: dict[str, list[str]] = {}
+    for name, own in zip(names, settings, strict=True):
+        by_value.setdefault(str(own[key]), []).append(name)
+    return ", ".join(f"{value} ({', '.join(dict.fromkeys(whose))})" for value, whose in by_value.items())
 
+
+COPIES = (
+    "both are of one identity and should hold the same results, but do not: images or a program were changed in a way "
+    "that no identity sees, or the machines round otherwise"
+)
 
 SMALL = 64
 """Side in px of corrupted images below which the constants of ImageNet-C mean something else."""

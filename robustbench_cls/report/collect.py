@@ -16,7 +16,13 @@ from robustbench_cls.core.suite import WHOLE, Measure
 from robustbench_cls.metrics.effective_robustness import NAME, effective_robustness
 from robustbench_cls.metrics.interval import interval
 from robustbench_cls.metrics.scoring import as_scores, measure
-from robustbench_cls.report.caveats import chosen_on_these_images, small_images, unlike_clean_images, unlike_trainings
+from robustbench_cls.report.caveats import (
+    COPIES,
+    chosen_on_these_images,
+    small_images,
+    unlike_clean_images,
+    unlike_trainings,
+)
 from robustbench_cls.report.labels import LabelledRun, columns, comparable, label_runs
 from robustbench_cls.report.paired import Paired
 from robustbench_cls.report.section import ReportData, Section
@@ -39,14 +45,22 @@ def collect(paths: Sequence[Path], baseline: Path | None = None) -> ReportData:
     """
     if not paths:
         raise UserError("No results named: give the folders that `robust eval --out` wrote.")
-    runs = _in_order(_unique(run.as_it_is() for path in paths for run in find_runs(path)))
+    every = [run.as_it_is() for path in paths for run in find_runs(path)]
+    runs = _in_order(_unique(every))
     against = _baselines(runs, baseline) if baseline is not None else {}
     read = _reader(against.values())
     entries = label_runs(runs)
     looking = {section.name: section.look for section in all_sections() if section.look}
     looks: dict[str, dict[tuple[str, str], Any]] = {name: {} for name in looking}
     scores: list[Score] = []
-    notes: list[str] = []
+    notes: list[str] = [
+        f"{run.folder} and {other.folder}: {COPIES}. The first is shown."
+        for run in runs
+        for other in every
+        if other.folder.resolve() != run.folder.resolve()
+        and other.identity == run.identity
+        and run.differs_from_copy(other)
+    ]
     missing: dict[tuple[str, str], list[str]] = {}
     asked: dict[str, dict[Measure, None]] = {}
     for entry in entries:

@@ -16,7 +16,7 @@ from robustbench_cls.core.suite import Condition, Measure
 from robustbench_cls.metrics.interval import of_difference
 from robustbench_cls.metrics.scoring import Measured, all_metrics, measure, unknown
 from robustbench_cls.metrics.significance import ALPHA, holm, mcnemar, resampled
-from robustbench_cls.report.caveats import unlike_trainings
+from robustbench_cls.report.caveats import COPIES, unlike_trainings
 from robustbench_cls.report.labels import comparable, measured_how, suite_on_data
 from robustbench_cls.results.manifest import find_runs
 from robustbench_cls.results.store import StoredRun
@@ -177,6 +177,12 @@ def _require_comparable(a: StoredRun, b: StoredRun) -> None:
         for name in first
         if first[name] != second.get(name, first[name])
     ]
+    if first.get("data_fingerprint") != second.get("data_fingerprint"):
+        data = [run.circumstances.data or "unknown data" for run in (a, b)]
+        raise UserError(
+            f"{a.folder} and {b.folder} are of other images ({data[0]}; {data[1]}), so they can't be compared image by "
+            "image. Compare models on the same data."
+        )
     if unlike:
         raise UserError(
             f"{a.folder} and {b.folder} were not measured alike ({'; '.join(unlike)}), so their numbers don't compare. "
@@ -187,12 +193,20 @@ def _require_comparable(a: StoredRun, b: StoredRun) -> None:
 def _unlike(a: StoredRun, b: StoredRun) -> list[str]:
     """In words, differences that the reader should know of, though the two runs compare."""
     if a.identity == b.identity:
-        return ["both are the same run of the same model"]
-    return [
-        f"{name} {getattr(a.identity, name)} and {getattr(b.identity, name)}"
-        for name in ("precision", "backend")
-        if getattr(a.identity, name) != getattr(b.identity, name)
-    ] + list(unlike_trainings([("A", a), ("B", b)]))
+        return [COPIES if a.differs_from_copy(b) else "both are the same run of the same model"]
+    return (
+        [
+            f"the two were run otherwise: {name} {getattr(a.identity, name)} and {getattr(b.identity, name)}"
+            for name in ("precision", "backend")
+            if getattr(a.identity, name) != getattr(b.identity, name)
+        ]
+        + [
+            f"{word(name)} {getattr(a.identity.protocol, name)} and {getattr(b.identity.protocol, name)}"
+            for name in ("input_size", "resize", "crop", "interpolation")
+            if getattr(a.identity.protocol, name) != getattr(b.identity.protocol, name)
+        ]
+        + list(unlike_trainings([("A", a), ("B", b)]))
+    )
 
 
 def _of_suite(a: StoredRun, b: StoredRun, both_have: Collection[Condition]) -> Comparison:

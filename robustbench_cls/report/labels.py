@@ -129,7 +129,7 @@ def facts(identity: RunIdentity) -> dict[str, Hashable]:
 def measured_how(run: StoredRun) -> dict[str, str | int]:
     """How a run was measured, for rows of files: number type, program, subset, images and, as text, the protocol."""
     identity = run.identity
-    protocol = "; ".join(f"{word(name)} {short(name, value)}" for name, value in asdict(identity.protocol).items())
+    protocol = "; ".join(_part(name, value, [value]) for name, value in asdict(identity.protocol).items())
     return {
         "backend": identity.backend,
         "precision": identity.precision,

@@ -126,7 +126,9 @@ def find_runs(path: Path) -> list[StoredRun]:
     manifests = sorted(p for p in path.rglob(MANIFEST) if p.is_file()) if path.is_dir() else []
     own = [manifest for manifest in manifests if not _foreign(manifest)]
     if not own:
-        raise UserError(f"No results in {path}: expected a folder that `robust eval --out` wrote.")
+        training = next(iter(sorted(path.rglob("best.pt"))), None) if path.is_dir() else None
+        cure = f"Measure the model first: robust eval --suite imagenet {training}" if training else ""
+        raise UserError(f"No results in {path}: expected a folder that `robust eval` wrote. {cure}".rstrip())
     return [read_run(manifest.parent) for manifest in own]
 
 

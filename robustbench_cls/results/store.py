@@ -127,6 +127,19 @@ class StoredRun:
         frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
         return frame
 
+    def content(self, condition: Condition) -> bytes:
+        """The digest of its content that the file of a condition carries; empty where it has none or is missing."""
+        if not self.path(condition).exists():
+            return b""
+        with _readable(self.path(condition)):
+            told: bytes = (pq.read_schema(self.path(condition)).metadata or {}).get(_CONTENT_KEY, b"")
+        return told
+
+    def differs_from_copy(self, other: "StoredRun") -> bool:
+        """Whether another run of the same identity holds other results, though both say that they must be the same."""
+        pairs = [(self.content(c), other.content(c)) for c in self.all_conditions if c in other.all_conditions]
+        return any(mine and theirs and mine != theirs for mine, theirs in pairs)
+
     def has_logits(self, condition: Condition) -> bool:
         """True where the logits of a stored condition were kept."""
         with _readable(self.path(condition)):

@@ -39,6 +39,9 @@ from robustbench_cls.training.regimens import settle
 FILES = ("last.pt", "best.pt", "log.csv", "curves.png")
 """The files of a training."""
 
+DIGEST = 64
+"""Digits of a digest, of which a message shows the first."""
+
 NO_IDENTITY = ("name", "epoch", "top1_accuracy", "versions", "weights_sha256", "selected_on", "notes")
 """Fields of a checkpoint's description in which two states of one training may differ."""
 
@@ -206,8 +209,10 @@ def _resume(out: Path, about: About, trainer: Trainer) -> tuple[About, list[dict
     stored, weights, state = read_checkpoint(last)
     same = replace(stored, **{name: getattr(about, name) for name in NO_IDENTITY})
     differs = [f.name for f in fields(About) if getattr(same, f.name) != getattr(about, f.name)]
+    if differs and not stored.epoch:  # nothing was trained yet
+        return about, []
     if differs:
-        shown = "; ".join(f"{name}: {_changed(getattr(same, name), getattr(about, name))}" for name in differs)
+        shown = "; ".join(f"{_word(name)}: {_changed(getattr(same, name), getattr(about, name))}" for name in differs)
         raise UserError(f"{out} holds another training ({shown}). Choose another --out, or delete it.")
     try:
         trainer.classifier.network.load_state_dict(weights)
@@ -217,10 +222,15 @@ def _resume(out: Path, about: About, trainer: Trainer) -> tuple[About, list[dict
         raise UserError(f"{last} holds no state to go on from ({error}). Delete it to begin anew.") from error
 
 
+def _word(field: str) -> str:
+    return {"code_sha256": "the text of the recipe's file", "data_fingerprint": "the data"}.get(field, field)
+
+
 def _changed(stored: Any, asked: Any) -> str:
     """`stored != asked`, of mappings only what differs."""
     if not isinstance(stored, Mapping):
-        return f"{str(stored)[:60]} != {str(asked)[:60]}"
+        digits = 8 if len(str(stored)) == len(str(asked)) == DIGEST else 60
+        return f"{str(stored)[:digits]} != {str(asked)[:digits]}"
     keys = [key for key in {**stored, **asked} if stored.get(key) != asked.get(key)]
     return ", ".join(f"{key} {stored.get(key)} != {asked.get(key)}" for key in keys)
 

@@ -135,7 +135,7 @@ def test_what_comes_next_after_a_suite_of_ones_own_names_its_file(
     measured = here("eval", "--suite", "my suite.py", "--data", toy, "--out", "r", "--workers", 0, toy_checkpoint)
     assert "Sureness" in measured.stdout
     next_line = measured.stdout.rstrip().splitlines()[-1]
-    assert next_line == "Next: robust report r --code 'my suite.py' --out reports/page.html"
+    assert next_line == "Next: robust report r --code 'my suite.py' --out reports/test_resnet-baseline-s0.html"
     monkeypatch.setattr("robustbench_cls.core.discovery._taken_in", {})
     bare = here("report", "r", "--out", "bare.html").stdout
     assert "Note: r/sure: the suite is about 'sureness', which no file here computes. Name the file that does" in bare

@@ -58,7 +58,8 @@ def test_a_file_that_describes_itself(kind: str, exported, capsys: pytest.Captur
     again = load_classifier(path, device="cpu", backend="auto" if kind == "onnx" else "torch")
     assert (again.preprocessing, again.class_names) == (OWN, NAMES)
     told = capsys.readouterr().err
-    assert f"{path.name} is shown images like this, as its file says: resize 64, crop 64, bicubic, mean 0.5 0.4" in told
+    assert f"images are shown to {path.name} like this: resize 64, crop 64, bicubic, mean 0.5 0.4" in told
+    assert "(as its file says)" in told
     images_BHW3 = torch.randint(0, 256, (3, 64, 64, 3), dtype=torch.uint8)
     torch.testing.assert_close(again.logits(images_BHW3), classifier.logits(images_BHW3), rtol=1e-3, atol=1e-4)
 
@@ -67,6 +68,12 @@ def test_a_description_of_another_size(exported) -> None:
     path, _ = exported("exported", size=96)
     with pytest.raises(UserError, match=r"m\.pt2 takes images of 96 px, and the description in it speaks of 64"):
         load_classifier(path, device="cpu", backend="torch")
+
+
+def test_a_file_of_a_fixed_size_is_shown_no_other(exported) -> None:
+    path, _ = exported("exported")
+    with pytest.raises(UserError, match=r"m\.pt2 takes images of 64 px alone\. Leave out --input-size"):
+        load_classifier(path, device="cpu", backend="torch", input_size=96)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"preprocessing": 3}', json.dumps({"class_names": ["a"]})])
@@ -80,14 +87,18 @@ def test_a_damaged_description(text: str, tmp_path: Path) -> None:
 def test_what_is_assumed_is_said_and_can_be_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write("torchscript", make("test_resnet"), tmp_path / "m.pt", 64)
     plain = load_classifier(path, device="cpu", backend="torch")
-    assert "m.pt is shown images like this, which is assumed, as nothing tells it: resize 256, crop 224" in (
-        capsys.readouterr().err
-    )
+    told = capsys.readouterr().err
+    assert "images are shown to m.pt like this: resize 256, crop 224" in told
+    assert "(assumed, as nothing tells it; --input-size, --mean, --std and --interpolation change it)" in told
     changed = load_classifier(
         path, device="cpu", backend="torch", input_size=64, mean=(0.5,) * 3, std=(0.5,) * 3, interpolation="bicubic"
     )
     assert changed.preprocessing == Preprocessing(64, 64, "bicubic", (0.5,) * 3, (0.5,) * 3)
-    assert "as the command says: resize 64, crop 64, bicubic, mean 0.5 0.5 0.5" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "resize 64, crop 64, bicubic, mean 0.5 0.5 0.5, std 0.5 0.5 0.5" in told
+    assert "(assumed, as nothing tells it, but for --input-size, --mean, --std, --interpolation)" in told
+    only_size = load_classifier(path, device="cpu", backend="torch", input_size=64)
+    assert only_size.normalisation == "" and "but for --input-size)" in only_size.shown
     assert (plain.normalisation, changed.normalisation != "") == ("", True)
     assert load_classifier(path, device="cpu", backend="torch", input_size=448).preprocessing.resize == 512
 
@@ -127,6 +138,7 @@ def test_an_own_checkpoint_given_as_weights_is_recognised(
         ({"interpolation": "cubic"}, "Unknown interpolation 'cubic'. Known: bilinear, bicubic"),
         ({"mean": (0.5,)}, "--mean takes three numbers"),
         ({"mean": (float("nan"),) * 3}, "--mean takes three numbers"),
+        ({"mean": (127.0,) * 3}, "--mean takes three numbers for values in 0..1"),
         ({"std": (0.5, 0.0, 0.5)}, "--std must not be 0"),
     ],
 )

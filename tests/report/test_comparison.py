@@ -16,6 +16,8 @@ from robustbench_cls.core.run import Circumstances
 from robustbench_cls.core.suite import Measure, Suite
 from robustbench_cls.metrics.interval import of_difference
 from robustbench_cls.metrics.significance import mcnemar
+from robustbench_cls.report.caveats import COPIES
+from robustbench_cls.report.collect import collect
 from robustbench_cls.report.comparison import Comparison, Difference, compare_runs
 from robustbench_cls.report.ranking import rank
 from robustbench_cls.report.verdict import in_words
@@ -171,8 +173,8 @@ def test_the_same_model_in_another_number_type_compares(tmp_path: Path, two: tup
     comparison, notes = compared(two[0], tmp_path / "c")
     assert [(d.condition, d.difference) for d in comparison.differences if d.metric == "error"] == [("fog", -0.5)]
     assert notes == [
-        "imagenet-c: precision float32 and bfloat16",
-        "imagenet-c: backend torch and openvino",
+        "imagenet-c: the two were run otherwise: precision float32 and bfloat16",
+        "imagenet-c: the two were run otherwise: backend torch and openvino",
         "imagenet-c: 1 of 5 conditions are in both",
     ]
 
@@ -296,3 +298,15 @@ def test_an_interval_that_is_not_corrected_is_marked(two: tuple[Path, Path], tmp
         stored(tmp_path / name, {"clean": list(clean)})
     told = CliRunner().invoke(robust, ["compare", str(tmp_path / "c"), str(tmp_path / "d")]).stdout
     assert re.search(r"Top-1 accuracy \(%\), clean .*\*  0\.062 .* within noise\n", told), told
+
+
+def test_copies_of_one_identity_with_other_results_are_told_of(build, tmp_path: Path) -> None:
+    one = build("a", "imagenet")
+    other = build("a", "imagenet", alter=lambda frame: frame.assign(confidence=0.5))
+    _, notes = compare_runs(find_runs(one.folder), find_runs(other.folder))
+    assert notes == ["imagenet: " + COPIES]
+    assert any(COPIES in note and str(other.folder) in note for note in collect([one.folder, other.folder]).notes)
+    same = build("a", "imagenet")
+    _, notes = compare_runs(find_runs(one.folder), find_runs(same.folder))
+    assert notes == ["imagenet: both are the same run of the same model"]
+    assert not collect([one.folder, same.folder]).notes

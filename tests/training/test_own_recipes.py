@@ -66,9 +66,9 @@ def test_a_recipe_that_is_edited_is_another_training(robust, toy: Path, tmp_path
     train("test_resnet", str(path), options)
     assert robust(path)[0] == 0
     write(tmp_path, ("LEVEL = 3", "LEVEL = 2"))
-    with pytest.raises(UserError, match=r"out holds another training \(code_sha256: \w+ != \w+\)"):
+    with pytest.raises(UserError, match=r"out holds another training \(the text of the recipe's file: \w+ != \w+\)"):
         train("test_resnet", str(path), options)
-    assert "holds another training (code_sha256: " in robust(path)[1]
+    assert "holds another training (the text of the recipe's file: " in robust(path)[1]
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -75,6 +75,7 @@ def _circumstances(run: StoredRun) -> dict[str, object]:
     about = run.circumstances
     known = {
         "folder of the images": about.data,
+        "how the model wants its images": about.shown,
         "suite title": run.suite.title,
         "suite source": run.suite.source,
         "notes": about.notes,
