@@ -46,7 +46,7 @@ def told(entry: LabelledRun, table: ScoreTable) -> dict[str, Told]:
     images = values.ends({score.n for key, score in table.items() if key[:2] == entry.key})
     said = {"conditions": Told(measured, measured), "images a condition": Told(images, images)}
     for field, value in facts(run.identity).items():
-        if field not in NAMED_ELSEWHERE:
+        if field not in NAMED_ELSEWHERE and value != "":  # of a field that came later and has nothing to say
             said[word(field)] = Told(short(field, value), str(value))
     for title, text in flat({**_origin(run.origin), **_circumstances(run)}):
         said[title] = Told(text, text)
