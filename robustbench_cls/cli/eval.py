@@ -12,6 +12,7 @@ from robustbench_cls.models.choices import BACKENDS, PRECISIONS
 
 if TYPE_CHECKING:
     from robustbench_cls.evaluation.options import EvaluationOptions, Shard
+    from robustbench_cls.results.store import StoredRun
 
 PATH = click.Path(path_type=Path)
 
@@ -72,6 +73,7 @@ def command(
         raise click.UsageError("Name either a CHECKPOINT of `robust train` or a --model.")
     from robustbench_cls.cli.output import listed, parts_of
     from robustbench_cls.core.discovery import find
+    from robustbench_cls.core.errors import UserError
     from robustbench_cls.core.progress import notice
     from robustbench_cls.core.suite import Suite
     from robustbench_cls.models.options import ModelOptions, read_class_names, read_shades
@@ -96,9 +98,14 @@ def command(
     from robustbench_cls.evaluation.shards import wait_for_all
     from robustbench_cls.models.load import load
 
-    runs = []
+    runs: list[StoredRun] = []
     for named in models:
         classifier = load(named)
+        if options.out is not None and classifier.name in {run.identity.model for run in runs}:
+            raise UserError(
+                f"Two of these models are called {classifier.name}. What was measured so far is stored. Measure the "
+                "others by commands of their own, with another --out or --name."
+            )
         apart = options.out is not None and len(models) > 1
         own = replace(options, out=Path(str(options.out)) / classifier.name) if apart else options
         runs += evaluate(classifier, chosen, own)

@@ -34,7 +34,7 @@ def _settings(name: str) -> list[dict[str, str]]:
     from dataclasses import fields
 
     from robustbench_cls.core.discovery import find
-    from robustbench_cls.core.recipe import Recipe, Regimen
+    from robustbench_cls.core.recipe import MEANINGS, Recipe, Regimen
     from robustbench_cls.training.regimens import REGIMENS, settle
 
     recipe = find(name, "robustbench_cls.recipes", Recipe, "recipe")
@@ -44,11 +44,17 @@ def _settings(name: str) -> list[dict[str, str]]:
             "name": field.name,
             "type": type(field.default).__name__,
             **{family: str(getattr(regimen, field.name)) for family, regimen in regimens.items()},
+            "meaning": MEANINGS[field.name],
         }
         for field in fields(Regimen)
     ]
     own = [
-        {"name": key, "type": type(value).__name__, **dict.fromkeys(REGIMENS, str(value))}
+        {
+            "name": key,
+            "type": type(value).__name__,
+            **dict.fromkeys(REGIMENS, str(value)),
+            "meaning": f"of the recipe {recipe.name}",
+        }
         for key, value in recipe.settings.items()
     ]
     return [*own, *rows]

@@ -41,17 +41,12 @@ def print_scores(
         measures = run.suite.measures
         only = () if as_json else {measure.metric for measure in measures}
         scored.append(score(run.identity.model, run.identity.suite, run.predictions(), measures, only=only))
+    waiting = [run for run in runs if run.missing()] if shard is not None else []
+    if waiting:
+        _say_waiting(waiting, str(shard), err=as_json)
     if as_json:
         click.echo(as_text([asdict(one) for scores, _ in scored for one in scores]))
-        return
-    waiting = [run for run in runs if run.missing()]
-    if shard is not None and waiting:
-        index, count = shard.split("/")
-        others = f"shard {3 - int(index)}/2" if count == "2" else "other shards"
-        for run in waiting:
-            left = f"{len(run.missing())} of {len(run.all_conditions)} conditions of {run.identity.suite}"
-            click.echo(f"\nShard {shard} is done. {left} wait for {others}. The last shard to finish merges them.")
-            click.echo("All shards need the same --batch-size.")
+    if as_json or waiting:
         return
     told: set[str] = set()
     for run, (scores, notes) in zip(runs, scored, strict=True):
@@ -96,6 +91,16 @@ def _other_model(runs: "Sequence[StoredRun]") -> Path | None:
                 if other.identity.model != run.identity.model and comparable(other) == comparable(run):
                     found.append((manifest.stat().st_mtime, manifest.parent.parent))
     return max(found)[1] if found else None
+
+
+def _say_waiting(runs: "Sequence[StoredRun]", shard: str, *, err: bool) -> None:
+    """What other shards have still to do."""
+    index, count = shard.split("/")
+    others = f"shard {3 - int(index)}/2" if count == "2" else "other shards"
+    for run in runs:
+        left = f"{len(run.missing())} of {len(run.all_conditions)} conditions of {run.identity.suite}"
+        told = f"\nShard {shard} is done. {left} wait for {others}. The last shard to finish merges them."
+        click.echo(f"{told}\nAll shards need the same --batch-size.", err=err)
 
 
 def figure(score: "Score") -> str:

@@ -16,14 +16,18 @@ PATH = click.Path(path_type=Path)
 
 @click.command(short_help="List the results that are stored.", epilog="Example: robust runs reports/runs")
 @click.argument("folders", nargs=-1, type=PATH)
+@click.option("--code", type=PATH, multiple=True, help="Your own .py file with metrics that a suite is about.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(folders: tuple[Path, ...], as_json: bool) -> None:
+def command(folders: tuple[Path, ...], code: tuple[Path, ...], as_json: bool) -> None:
     """List the results in FOLDERS (default: reports/runs): model, suite, images, date and headline of each run."""
     from robustbench_cls.core.progress import notice
 
     notice("Reading results ...")
+    from robustbench_cls.core.discovery import take_in
     from robustbench_cls.results.manifest import find_runs
 
+    for path in code:
+        take_in(path)
     rows = [_row(run) for folder in folders or (RUNS,) for run in find_runs(folder)]
     if as_json:
         click.echo(json.dumps(rows, indent=2))

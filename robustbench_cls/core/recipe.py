@@ -8,6 +8,24 @@ from typing import Any, TypeAlias
 Setting: TypeAlias = int | float | str | bool
 
 
+MEANINGS = {
+    "optimizer": "a name that timm's create_optimizer_v2 knows",
+    "lr": "learning rate at lr_batch_size images a step; in proportion to the real batch",
+    "lr_batch_size": "the batch that lr is meant for",
+    "batch_size": "images of a step",
+    "epochs": "passes over the training images",
+    "warmup_epochs": "epochs in which the rate rises; at most a quarter of all",
+    "schedule": "of the rate: cosine, step, constant, ...",
+    "weight_decay": "of the optimizer",
+    "label_smoothing": "share of the target that all classes get",
+    "crop_scale_min": "least area of the random resized crop, as a fraction of the image",
+    "clip_grad": "greatest norm of the gradient; 0 for none",
+    "drop_path": "stochastic depth rate; 0 where the architecture has none",
+    "input_size": "side of the input in px; 0 for the architecture's own",
+}
+"""Of each field of a regimen, as lists show it."""
+
+
 @dataclass(frozen=True)
 class Regimen:
     """How the weights are optimised.

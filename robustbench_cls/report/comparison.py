@@ -117,6 +117,8 @@ class Comparison:
 def compare(run_a: str | Path | StoredRun, run_b: str | Path | StoredRun) -> pd.DataFrame:
     """The differences between two models image by image, a row a metric and place: the second less the first.
 
+    For more than two see `report.ranking.rank`.
+
     Args:
         run_a, run_b: stored runs, or folders that `robust eval` wrote.
 

@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +14,7 @@ import torch
 from click.testing import CliRunner, Result
 
 from robustbench_cls.cli.main import robust as program
+from robustbench_cls.core.recipe import MEANINGS, Regimen
 from robustbench_cls.corruptions.engine import all_corruptions
 
 
@@ -189,12 +191,31 @@ def test_a_part_of_a_suite_on_several_checkpoints(
     assert "test_resnet-baseline-s0  imagenet-c-fog-contrast-s15 on toy" in here("runs", "r").stdout
 
 
+def test_two_models_of_one_name_in_one_folder(
+    toy: Path, toy_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ["eval", "--suite", "imagenet", "--data", toy, "--workers", 0, "--backend", "torch", "--out", "r"]
+    told = CliRunner().invoke(program, [str(a) for a in (*arguments, toy_checkpoint, toy_checkpoint)])
+    assert "Two of these models are called test_resnet-baseline-s0. What was measured" in str(told.exception)
+
+
+def test_a_shard_says_so_beside_json_too(
+    toy: Path, toy_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ["eval", "--suite", "imagenet", "--data", toy, "--batch-size", 4, "--backend", "torch", "--out", "r"]
+    told = here(*arguments, "--shard", "1/2", "--json", toy_checkpoint)
+    assert json.loads(told.stdout) == [] and "1 of 1 conditions of imagenet wait for shard 2/2" in told.stderr
+
+
 def test_settings_are_listed_with_type_and_default() -> None:
     rows = {
         row["name"]: row
         for row in json.loads(here("list", "settings", "--recipe", "cutmix", "--json").stdout)["settings"]
     }
-    assert rows["alpha"]["type"] == "float"
+    assert rows["alpha"]["type"] == "float" and rows["alpha"]["meaning"] == "of the recipe cutmix"
+    assert {*MEANINGS} == {field.name for field in fields(Regimen)} == {*rows} - {"alpha"}
     assert (rows["optimizer"]["resnet"], rows["optimizer"]["vit"]) == ("sgd", "adamw")
 
 
