@@ -71,6 +71,7 @@ class Circumstances:
         notes: what the reader of the numbers should know of the data.
         versions: of the libraries that touched pixels or logits.
         shown: in words, how the model wants its images, and who says so.
+        pixels: checksums of the decoded images, by a digest of where they are from and how they are cut.
     """
 
     data: str = ""
@@ -79,6 +80,7 @@ class Circumstances:
     notes: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     shown: str = added("")
+    pixels: tuple[tuple[str, str], ...] = added(())
 
 
 WORDS = {

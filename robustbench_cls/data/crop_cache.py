@@ -87,6 +87,13 @@ class Crops:
     def __len__(self) -> int:
         return len(self.source)
 
+    @property
+    def checksum(self) -> tuple[str, str] | None:
+        """A digest of what is stored, and a checksum of its pixels; None where nothing is."""
+        if self.stored is None:
+            return None
+        return self.stored.place.name, f"{zlib.crc32(self.stored.checksums_N.tobytes()):08x}"
+
     def __getitem__(self, index: int) -> UInt8Image:
         """Crop `index`, uint8 HW3. Do not modify it.
 

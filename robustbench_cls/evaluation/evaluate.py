@@ -25,7 +25,7 @@ from robustbench_cls.evaluation.plan import Plan, plan
 from robustbench_cls.evaluation.shards import join, not_stored, share
 from robustbench_cls.models.classifier import Classifier
 from robustbench_cls.models.load import from_module, load_classifier
-from robustbench_cls.results.manifest import open_run
+from robustbench_cls.results.manifest import open_run, require_same_pixels
 from robustbench_cls.results.store import StoredRun
 
 
@@ -142,6 +142,7 @@ def _measure_missing(
     total, missing = sum(map(len, mine)), sum(map(len, left))
     if left:
         left = with_crops(left, options, workers)
+        require_same_pixels(run, dict(checksum for rows in left if (checksum := rows.part.crops.checksum) is not None))
         at_the_start = left[0].part.condition == suite_plan.parts[0].condition and left[0].start == 0
         if options.checks and at_the_start:
             part, answers, ordinary = left[0].part, suite_plan.answers, suite_plan.ordinary

@@ -78,6 +78,24 @@ def require_same(folder: Path, limit: int, seed: int) -> None:
         raise UserError(f"{folder} holds another run ({'; '.join(differences)}). Choose another --out, or delete it.")
 
 
+def require_same_pixels(run: StoredRun, pixels: Mapping[str, str]) -> None:
+    """Note the checksums of decoded images in a run's manifest, and compare them with those noted at earlier starts.
+
+    Raises:
+        UserError: images have changed since, in a way that no fingerprint sees.
+    """
+    stored = read_run(run.folder)
+    known = dict(stored.circumstances.pixels)
+    if any(known.get(place, checksum) != checksum for place, checksum in pixels.items()):
+        raise UserError(
+            f"Images in {run.circumstances.data} have changed since the results in {run.folder} were begun: they "
+            "decode to other pixels. Put the old images back, or choose another --out."
+        )
+    if not pixels.keys() <= known.keys():
+        noted = tuple(sorted({**known, **pixels}.items()))
+        _write_manifest(replace(stored, circumstances=replace(stored.circumstances, pixels=noted)))
+
+
 def _write_manifest(run: StoredRun) -> None:
     about = _Manifest(run.identity, run.suite, run.imagenet, run.origin, run.circumstances, run.class_names)
     content = {"format": FORMAT, **as_record(about)}

@@ -16,9 +16,11 @@ from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.metric import Score
 from robustbench_cls.core.suite import Condition, Measure, Suite
 from robustbench_cls.data.label_spaces import imagenet_1k, imagenet_subset
+from robustbench_cls.data.source import SAMPLED, open_source
 from robustbench_cls.evaluation import loop
 from robustbench_cls.evaluation.suite_check import check_suite
 from robustbench_cls.metrics.scoring import score
+from robustbench_cls.results.manifest import read_run
 from robustbench_cls.results.store import StoredRun
 from robustbench_cls.suites.imagenet_c import SUITE as IMAGENET_C
 from robustbench_cls.training.images import seed_everything
@@ -351,3 +353,28 @@ def test_a_leftover_of_a_killed_start_does_not_block(toy: Path, toy_checkpoint: 
         toy_checkpoint, "imagenet", EvaluationOptions(data=str(toy), out=str(tmp_path), progress=False, crops=None)
     )
     assert not run.missing()
+
+
+def test_images_that_change_between_two_starts_are_noticed(
+    toy_checkpoint: Path, tmp_path: Path, make_folder: Callable[..., Path]
+) -> None:
+    """One image of many, of the same size in bytes: no fingerprint of a sample sees it."""
+    data = make_folder(tmp_path / "data/val", count=20)
+    for path in sorted(data.rglob("*.png")):  # stored without compression, so that all have one size
+        Image.open(path).convert("RGB").save(path.with_suffix(".bmp"))
+        path.unlink()
+    given = EvaluationOptions(data=data, out=tmp_path / "out", crops=tmp_path / "crops", workers=0, progress=False)
+    few = replace(IMAGENET_C, conditions=(Condition("contrast", 1), Condition("contrast", 2)))
+    (run,) = evaluate(toy_checkpoint, few, given)
+    assert len(read_run(run.folder).circumstances.pixels) == 1
+    run.path(Condition("contrast", 2)).unlink()  # as if it had been killed
+    sources = open_source(data)
+    sampled = {int(i) for i in np.linspace(0, len(sources) - 1, SAMPLED)}
+    hidden = data / sources.ids[next(i for i in range(len(sources)) if i not in sampled)]
+    pixels_HW3 = np.asarray(Image.open(hidden)).copy()
+    Image.fromarray(255 - pixels_HW3).save(hidden)
+    with pytest.raises(UserError, match="have changed since the results in .* were begun: they decode to other pixels"):
+        evaluate(toy_checkpoint, few, given)
+    Image.fromarray(pixels_HW3).save(hidden)
+    (again,) = evaluate(toy_checkpoint, few, given)
+    assert not again.missing()
