@@ -14,6 +14,9 @@ from robustbench_cls.data.locate import locate
 from robustbench_cls.evaluation.suite_check import check_suite
 from robustbench_cls.results.manifest import require_same
 
+MOST = 10**9
+"""Beyond which a number of images is taken for a mistake."""
+
 
 @dataclass(frozen=True)
 class EvaluationOptions:
@@ -57,9 +60,10 @@ class EvaluationOptions:
             UserError: a number out of range, a shard that is none, data of a suite that is not there, or an output
                 folder that can't be written or holds other runs.
         """
-        if self.limit < 0 or self.batch_size < 1:
+        if not 0 <= self.limit <= MOST or not 1 <= self.batch_size <= MOST:
             raise UserError(
-                f"--limit must be 0 or more and --batch-size 1 or more, got {self.limit}, {self.batch_size}."
+                f"--limit must be 0 or more and --batch-size 1 or more (and at most {MOST:,}), got {self.limit}, "
+                f"{self.batch_size}."
             )
         loading_workers(self.workers)
         if self.shard is not None:

@@ -41,7 +41,7 @@ def pick_device(name: str = "auto") -> torch.device:
         if name.startswith("meta"):
             raise NotImplementedError("it holds no data")
         return torch.empty(1, device=name).device  # as tensors name it: cpu, not cpu:0
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError, AttributeError) as error:
         reason = str(error).partition("\n")[0]
         raise UserError(f"Device '{name}' can't be used here ({reason}). Use --device cpu.") from error
 

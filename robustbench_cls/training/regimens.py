@@ -77,6 +77,10 @@ def typed(name: str, text: str, like: Setting) -> Setting:
         raise UserError(f"--set {name} takes a value of type {kind.__name__} such as {like}, got '{text}'.") from None
 
 
+MOST = 10**9
+"""Beyond which a whole number is taken for a mistake."""
+
+
 def check(regimen: Regimen) -> None:
     """Refuse values that can't be trained with.
 
@@ -88,6 +92,8 @@ def check(regimen: Regimen) -> None:
         value = getattr(regimen, field.name)
         if isinstance(value, float) and not math.isfinite(value):
             raise UserError(f"--set {field.name} must be a finite number, got {value}.")
+        if isinstance(value, int) and value > MOST:
+            raise UserError(f"--set {field.name} must be at most {MOST:,}, got {value}.")
         if isinstance(value, (int, float)) and value < at_least.get(field.name, 0):
             raise UserError(f"--set {field.name} must be at least {at_least.get(field.name, 0)}, got {value}.")
     for name in ("label_smoothing", "crop_scale_min", "drop_path"):

@@ -149,6 +149,17 @@ def test_unknown_model_and_missing_file(tmp_path: Path) -> None:
         load_classifier("hf-hub:someone/else", device="cpu", backend="torch")
 
 
+@pytest.mark.parametrize("name", ["hpu", "npu", "xpu:3", "cuda:" + "9" * 20])
+def test_a_device_that_is_not_here(name: str) -> None:
+    with pytest.raises(UserError, match=f"Device '{name}' can't be used here"):
+        pick_device(name)
+
+
+def test_class_names_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_bytes(b"\xef\xbb\xbfcat\r\ndog\r\n")
+    assert read_class_names(tmp_path / "names.txt") == ("cat", "dog")
+
+
 def test_unknown_device() -> None:
     with pytest.raises(UserError, match="Use --device cpu"):
         pick_device("nonsense")

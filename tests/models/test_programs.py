@@ -312,3 +312,13 @@ def test_lazy_layers_are_named(tmp_path: Path) -> None:
     (tmp_path / "m.py").write_text("import torch\ndef make():\n    return torch.nn.LazyLinear(3)\n")
     with pytest.raises(UserError, match="make in .* returns a network of lazy layers"):
         load_classifier(f"{tmp_path}/m.py:make", device="cpu", backend="torch")
+
+
+def test_pytorch_says_nothing_of_a_damaged_exported_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = write("exported", make("test_resnet"), tmp_path / "m.pt2", 64)
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(tmp_path / "bad.pt2", "w") as target:
+        for name in source.namelist():
+            target.writestr(name, b"{" if name.endswith("model.json") else source.read(name))
+    with pytest.raises(UserError, match=r"bad\.pt2 is damaged or no exported program"):
+        load_classifier(tmp_path / "bad.pt2", device="cpu")
+    assert capfd.readouterr().err == ""

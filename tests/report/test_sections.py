@@ -423,3 +423,12 @@ def test_shape_bias_bars_are_of_the_stored_answers(report):
     text = text_of(SECTIONS["shape_bias"].render(report.data))
     share = 100 * frame.correct.mean()
     assert f"resnet50 {share:.1f} % [" in text
+
+
+def test_two_crops_of_the_same_photos_are_told_of_in_a_line(build):
+    run = build("a", "few")
+    own = replace(run.identity.protocol, resize=248, crop=224, images="stored", jpeg_quality=0)
+    build("a", "imagenet", protocol=own)
+    notes = collect([run.folder.parent]).notes
+    told = [note for note in notes if note.startswith("The clean photos are cut in 2 ways, so clean accuracies differ")]
+    assert len(told) == 1 and "resize 248, crop 224 (imagenet)" in told[0] and "(imagenet-c)" in told[0]
