@@ -94,7 +94,7 @@ def _other_model(runs: "Sequence[StoredRun]") -> Path | None:
 
 
 def _say_waiting(runs: "Sequence[StoredRun]", shard: str, *, err: bool) -> None:
-    """What other shards have still to do."""
+    """Print the work that other shards have still to do."""
     index, count = shard.split("/")
     others = f"shard {3 - int(index)}/2" if count == "2" else "other shards"
     for run in runs:
