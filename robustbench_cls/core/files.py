@@ -147,8 +147,9 @@ def _lock_file(path: Path, kind: int) -> TextIO:
         file = path.open("a")
         try:
             fcntl.flock(file, kind)
-            if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
-                return file
+            with contextlib.suppress(FileNotFoundError):  # its last holder has just removed it
+                if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                    return file
         except OSError:
             file.close()
             raise
