@@ -144,7 +144,7 @@ def _brought_in(path: Path) -> dict[str, Path]:
     found = {}
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if name in before or not file or not file.endswith(".py"):
+        if name in before or not file or not file.endswith(".py") or not Path(file).is_file():
             continue
         place = Path(file).resolve()
         if not any(place.is_relative_to(folder) for folder in installed) and "site-packages" not in place.parts:
