@@ -34,7 +34,7 @@ from robustbench_cls.evaluation.suite_check import check_suite
 from robustbench_cls.metrics.scoring import score
 from robustbench_cls.models.checkpoint import read_checkpoint
 from robustbench_cls.models.load import load_classifier
-from robustbench_cls.models.weights import load_weights, read_state_dict
+from robustbench_cls.models.weights import load_weights, read_weights_file, state_dict_in
 from robustbench_cls.results.manifest import read_run
 from robustbench_cls.training.regimens import settle
 
@@ -171,7 +171,11 @@ def test_checkpoints_and_weights(tally: Tally, toy_checkpoint: Path, tmp_path: P
         source = sources[number % 3]
         path = tmp_path / f"bad{source.suffix}"
         path.write_bytes(damaged(source.read_bytes(), random.Random(number)))
-        reader = read_checkpoint if number % 3 == 0 else lambda file: load_weights(network, read_state_dict(file), file)
+        reader = (
+            read_checkpoint
+            if number % 3 == 0
+            else lambda file: load_weights(network, state_dict_in(read_weights_file(file), file), file)
+        )
         tally.attempt("weights file", number, lambda path=path, reader=reader: reader(path))
     content = torch.load(toy_checkpoint, weights_only=True)
     assert about.name

@@ -39,12 +39,8 @@ def shapes(out: Path, train: int, val: int, seed: int) -> None:
 @click.option("--data", type=PATH, required=True, help="Root with val/ (folders or parquet), or one split's folder.")
 @click.option("--out", type=PATH, required=True, help="The new tree: <corruption>/<severity>/<class>/<image>.")
 @click.option("--corruptions", help="Some, separated by commas. Default: all 19; see robust list corruptions.")
-@click.option(
-    "--resize", default=256, show_default=True, type=click.IntRange(0, 8192), help="Shorter side in px; 0: as is."
-)
-@click.option(
-    "--crop", default=224, show_default=True, type=click.IntRange(0, 8192), help="Centre square in px; 0: all."
-)
+@click.option("--resize", default=256, show_default=True, type=SIDE, help="Shorter side in px; 0: as is.")
+@click.option("--crop", default=224, show_default=True, type=SIDE, help="Centre square in px; 0: all.")
 @click.option("--limit", default=0, type=click.IntRange(0), help="Images, drawn by key. Default: all.")
 @click.option("--seed", default=0, show_default=True)
 @click.option(

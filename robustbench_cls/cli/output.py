@@ -32,7 +32,6 @@ def print_scores(
     Of a run that other shards have still to complete, only so much. `code` are the user's own files that the runs
     speak of.
     """
-    from robustbench_cls.core.metric import shown_scale
     from robustbench_cls.metrics.scoring import all_metrics, score, shown
     from robustbench_cls.report.caveats import small_images, unlike_clean_images
 
@@ -53,10 +52,9 @@ def print_scores(
         identity = run.identity
         click.secho(f"\n{identity.model} on {identity.suite} ({identity.backend}, {identity.precision})", bold=True)
         for one in shown(run.suite.measures, scores):
-            scale, (places, unit) = shown_scale(one.unit), FORMAT[one.unit]
-            value, low, high = (f"{number * scale:.{places}f}" for number in (one.value, one.low, one.high))
+            value, unit, ends = _parts(one)
             title = all_metrics()[one.metric].title
-            click.echo(f"  {title:40} {one.condition:12} {value:>7} {unit:4} [{low}, {high}]  n={one.n}")
+            click.echo(f"  {title:40} {one.condition:12} {value:>7} {unit:4} {ends}  n={one.n}")
         for note in [*run.circumstances.notes, *small_images(run), *notes]:
             if note not in told:
                 click.echo(f"  note: {note}")
@@ -65,12 +63,9 @@ def print_scores(
         click.echo(f"  note: {note}")
     folders = " ".join(dict.fromkeys(shlex.quote(str(run.folder.parent)) for run in runs))
     own = "".join(f" --code {shlex.quote(path)}" for path in code)
-    page = (
-        f"reports/{runs[0].identity.model}.html"
-        if len({run.identity.model for run in runs}) == 1
-        else "reports/page.html"
-    )
-    click.echo(f"\nNext: robust report {folders}{own} --out {shlex.quote(page)}")
+    models = {run.identity.model for run in runs}
+    page = models.pop() if len(models) == 1 else "page"
+    click.echo(f"\nNext: robust report {folders}{own} --out {shlex.quote(f'reports/{page}.html')}")
     if other := _other_model(runs):
         click.echo(f"      robust compare {shlex.quote(str(other))} {shlex.quote(str(runs[0].folder.parent))}{own}")
 
@@ -105,11 +100,17 @@ def _say_waiting(runs: "Sequence[StoredRun]", shard: str, *, err: bool) -> None:
 
 def figure(score: "Score") -> str:
     """A score as it is printed, with its unit and its interval."""
+    value, unit, ends = _parts(score)
+    return f"{value}{f' {unit}' if unit else ''} {ends}"
+
+
+def _parts(score: "Score") -> tuple[str, str, str]:
+    """A score as it is printed: the value, its unit, and the interval in brackets."""
     from robustbench_cls.core.metric import shown_scale
 
     scale, (places, unit) = shown_scale(score.unit), FORMAT[score.unit]
     value, low, high = (f"{number * scale:.{places}f}" for number in (score.value, score.low, score.high))
-    return f"{value}{f' {unit}' if unit else ''} [{low}, {high}]"
+    return value, unit, f"[{low}, {high}]"
 
 
 def print_comparison(comparison: "Comparison") -> None:
@@ -168,7 +169,7 @@ def print_ranking(ranking: "Ranking") -> None:
     click.secho(f"\n{title}", bold=True)
     click.secho(f"   {'':{width}} {'':>8} {'95 % interval':>18} {'to the first':>13} {'95 % interval':>19}", bold=True)
     for number, one in enumerate(ranking.models, 1):
-        value, _, ends = figure(one.score).replace(f" {unit} ", " ").partition(" ")
+        value, _, ends = _parts(one.score)
         if number == 1:
             beside = ""
         elif one.gap is None:

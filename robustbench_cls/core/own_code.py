@@ -94,11 +94,7 @@ def code_sha256(path: Path) -> str:
     Modules beside the file or below count whether they are imported or may be; modules elsewhere that running the file
     brought in count too. Installed packages do not: their versions are stored with each result.
     """
-    digest = hashlib.sha256()
-    for name, file in sorted(imported_by(path).items()):
-        digest.update(f"{name}\0".encode() + file.read_bytes())
-    digest.update(path.read_bytes())
-    return digest.hexdigest()
+    return hashlib.sha256(_modules_of(path) + path.read_bytes()).hexdigest()
 
 
 def text_sha256(path: Path, without: tuple[type, ...]) -> str:
@@ -118,10 +114,12 @@ def text_sha256(path: Path, without: tuple[type, ...]) -> str:
             and node.value.func.id in names
         )
     ]
-    digest = hashlib.sha256("\n".join(ast.dump(node) for node in kept).encode())
-    for name, file in sorted(imported_by(path).items()):
-        digest.update(f"{name}\0".encode() + file.read_bytes())
-    return digest.hexdigest()
+    return hashlib.sha256("\n".join(ast.dump(node) for node in kept).encode() + _modules_of(path)).hexdigest()
+
+
+def _modules_of(path: Path) -> bytes:
+    """Names and texts of the user's modules that a Python file imports."""
+    return b"".join(f"{name}\0".encode() + file.read_bytes() for name, file in sorted(imported_by(path).items()))
 
 
 def imported_by(path: Path) -> dict[str, Path]:

@@ -1,12 +1,10 @@
 """Copies: images that a data set holds twice, or that are in its training and in its validation images."""
 
-import hashlib
 from collections import Counter
 
 import numpy as np
 import numpy.typing as npt
 
-from robustbench_cls.core.errors import UserError
 from robustbench_cls.data.source import ImageSource
 
 LOOKED_AT = 500
@@ -37,8 +35,6 @@ def _spread(count: int) -> list[int]:
     return list(dict.fromkeys(positions.tolist()))
 
 
-def _content(source: ImageSource, index: int) -> bytes:
-    try:
-        return hashlib.sha256(source.data(index)).digest()
-    except UserError:  # it is named when it is needed
-        return f"{index} of {source.path} can't be read".encode()
+def _content(source: ImageSource, index: int) -> str:
+    """A digest of an image; of one that can't be read another than any else's."""
+    return source.sha256(index) or f"{index} of {source.path}"

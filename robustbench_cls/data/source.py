@@ -73,6 +73,13 @@ class ImageSource:
             raise UserError(f"{name} holds no image. Leave the row out.") from error
         return data
 
+    def sha256(self, index: int) -> str:
+        """A SHA-256 hex digest of the encoded file of image `index`; empty where it can't be read."""
+        try:
+            return hashlib.sha256(self.data(index)).hexdigest()
+        except UserError:  # the image is named when it is needed
+            return ""
+
     def image(self, index: int) -> Image.Image:
         """Image `index`, decoded to RGB.
 
@@ -177,7 +184,7 @@ def _source(
     _require_utf_8(path, (*class_names, *ids))
     positions_N = np.arange(len(ids), dtype=np.int64)
     source = ImageSource(path, class_names, ids, labels_N, "", _stamp(stats), reader, positions_N, sizes_N)
-    sampled = [_content(source, int(i)) for i in np.linspace(0, len(ids) - 1, min(len(ids), SAMPLED))]
+    sampled = [source.sha256(int(i)) or "unreadable" for i in np.linspace(0, len(ids) - 1, min(len(ids), SAMPLED))]
     sizes = [stat.st_size for stat in stats]
     return replace(source, fingerprint=_digest([class_names, ids, labels_N.tolist(), sizes, sampled]))
 
@@ -189,13 +196,6 @@ def _require_utf_8(path: str, names: Sequence[str]) -> None:
             name.encode()
         except UnicodeEncodeError as error:
             raise UserError(f"{path} holds the name {name}, which is not UTF-8. Rename it.") from error
-
-
-def _content(source: ImageSource, index: int) -> str:
-    try:
-        return hashlib.sha256(source.data(index)).hexdigest()
-    except UserError:  # the image is named when it is needed
-        return "unreadable"
 
 
 def _digest(content: object) -> str:

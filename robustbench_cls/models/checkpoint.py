@@ -93,12 +93,7 @@ def save(path: Path, about: About, weights: Mapping[str, torch.Tensor], training
         raise first or OSError("PyTorch could not write all of it; the disk may be full") from error
 
 
-def read_about(content: Mapping[str, Any], path: Path) -> About:
-    """The checked description in a checkpoint's content.
-
-    Raises:
-        UserError: a field is missing, unknown or of the wrong kind, or has a value that can't be.
-    """
+def _read_about(content: Mapping[str, Any], path: Path) -> About:
     about = from_record(About, content.get("about"), f"The description in {path}")
     try:
         _check(about)
@@ -122,7 +117,15 @@ def read_checkpoint(path: Path) -> tuple[About, dict[str, torch.Tensor], dict[st
     Raises:
         UserError: the file is not one, or is damaged, or its weights are not those that it describes.
     """
-    content = read_torch_file(path)
+    return checkpoint_in(read_torch_file(path), path)
+
+
+def checkpoint_in(content: Any, path: Path) -> tuple[About, dict[str, torch.Tensor], dict[str, Any]]:
+    """As `read_checkpoint`, of a file whose content was read.
+
+    Raises:
+        UserError: as there.
+    """
     if not is_own(content):
         raise UserError(
             f"{path} does not describe itself (it is not a checkpoint of `robust train`). Name its architecture: "
@@ -134,7 +137,7 @@ def read_checkpoint(path: Path) -> tuple[About, dict[str, torch.Tensor], dict[st
         for k, v in weights.items()
     ):
         raise UserError(f"{path} calls itself {FORMAT} but holds no weights.")
-    about = read_about(content, path)
+    about = _read_about(content, path)
     if about.weights_sha256 and about.weights_sha256 != tensors_sha256(weights):
         raise UserError(
             f"{path} holds other weights than those that its description speaks of. Take the original file; to measure "

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from timm.data import ImageNetInfo, infer_imagenet_subset
@@ -13,7 +14,7 @@ from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.origin import Origin
 from robustbench_cls.core.progress import notice
 from robustbench_cls.models.architectures import create_network, preprocessing_of
-from robustbench_cls.models.checkpoint import is_own, read_about, read_checkpoint
+from robustbench_cls.models.checkpoint import checkpoint_in, is_own
 from robustbench_cls.models.choices import CPU_ONLY, check_device
 from robustbench_cls.models.classifier import Classifier, weights_sha256
 from robustbench_cls.models.options import TORCHVISION, ModelOptions, kind_of, training_of
@@ -21,7 +22,7 @@ from robustbench_cls.models.programs import Program, default_preprocessing, file
 from robustbench_cls.models.running import OWN, as_classifier, say_preprocessing
 from robustbench_cls.models.torchvision_models import from_torchvision
 from robustbench_cls.models.transforms import read_transform
-from robustbench_cls.models.weights import fetching, load_weights, load_weights_file, read_torch_file
+from robustbench_cls.models.weights import fetching, load_foreign, load_weights, read_torch_file, read_weights_file
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -174,36 +175,35 @@ def _find(options: ModelOptions) -> Program:
         read = read_program(path)
         return replace(read, class_names=class_names or read.class_names)
     if form == "checkpoint":
-        return _own(path)
+        return _own(read_torch_file(path), path)
     if form == "factory":
         file, _, factory = text.rpartition(":")
         return replace(run_factory(Path(file), factory), class_names=class_names)
     if form == "torchvision":
         return from_torchvision(text.removeprefix(TORCHVISION), weights, ordered_match, class_names)
-    if weights is not None and (own := _own_weights(text, weights, class_names)) is not None:
-        return own
-    return _from_timm(text, weights, ordered_match, class_names, options.input_size)
+    content = read_weights_file(weights) if weights is not None else None
+    if weights is not None and is_own(content):
+        return _own_weights(text, content, weights, class_names)
+    return _from_timm(text, content, options)
 
 
-def _own_weights(name: str, path: Path, class_names: tuple[str, ...]) -> Program | None:
-    """The checkpoint of `robust train` that the user gave as weights: it describes itself. None where it is none.
+def _own_weights(name: str, content: Any, path: Path, class_names: tuple[str, ...]) -> Program:
+    """The checkpoint of `robust train` that the user gave as weights: it describes itself.
 
     Raises:
         UserError: it is of another architecture or has other classes than the user says.
     """
-    if path.suffix == ".safetensors" or not is_own(content := read_torch_file(path)):
-        return None
-    about = read_about(content, path)
+    about, _, _ = checkpoint_in(content, path)
     if about.architecture != name:
         raise UserError(f"{path} is a checkpoint of {about.architecture}, not of {name}. Name it without --model.")
     if class_names and class_names != about.class_names:
         raise UserError(f"{path} describes itself and has other classes than --class-names. Name it without --model.")
     notice(f"{path} describes itself, so it is measured as it was trained, under the name {about.name}.")
-    return _own(path)
+    return _own(content, path)
 
 
-def _own(path: Path) -> Program:
-    about, weights, _ = read_checkpoint(path)
+def _own(content: Any, path: Path) -> Program:
+    about, weights, _ = checkpoint_in(content, path)
     network = create_network(about.architecture, len(about.class_names), about.preprocessing.input_size)
     load_weights(network, weights, path)
     digest = about.weights_sha256 or weights_sha256(network)
@@ -211,15 +211,14 @@ def _own(path: Path) -> Program:
     return replace(program, told_by=OWN, folder=str(training_of(path) or ""))
 
 
-def _from_timm(
-    name: str, weights: Path | None, ordered_match: bool, class_names: tuple[str, ...], input_size: int
-) -> Program:
+def _from_timm(name: str, content: Any, options: ModelOptions) -> Program:
+    weights, class_names, input_size = options.weights, options.class_names, options.input_size
     if weights is None:
         with fetching(name):
             network = create_network(name, len(class_names), input_size, pretrained=True)
     else:
         network = create_network(name, len(class_names), input_size)
-        load_weights_file(network, weights, ordered_match)
+        load_foreign(network, content, weights, options.ordered_match)
     names = class_names or _imagenet_names(network, name)
     origin = Origin(architecture=name, weights=str(weights or "timm"))
     digest = weights_sha256(network)

@@ -82,13 +82,15 @@ def _side(size: Any, *, square: bool) -> int:
     return sides[0]
 
 
+def _shades(values: Any) -> tuple[float, ...]:
+    """Mean or std by channel; where a transform keeps them in single precision, as they were written."""
+    listed = values if isinstance(values, Iterable) else [values]
+    return tuple(float(f"{float(value):.7g}") for value in listed)
+
+
 def _checked(size: int, resize: int, interpolation: Any, mean: Any, std: Any) -> Preprocessing:
     mode = interpolation.value if isinstance(interpolation, InterpolationMode) else str(interpolation)
-    # some keep them in single precision
-    listed = (values if isinstance(values, Iterable) else [values] for values in (mean, std))
-    first, second = (
-        tuple(float(f"{float(value):.7g}") for value in values) for values in listed
-    )  # of single precision
+    first, second = _shades(mean), _shades(std)
     told = Preprocessing(size, resize, mode, first, second)  # type: ignore[arg-type]  # of each channel, as checked next
     try:
         if (len(first), len(second)) != (3, 3):

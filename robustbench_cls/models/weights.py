@@ -100,19 +100,26 @@ def _is_pickle(path: Path) -> bool:
     return start in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
-def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
-    """The weights in a `.pt`, `.pth` or `.safetensors` file, without nesting and wrappers' prefixes.
+def read_weights_file(path: Path) -> Any:
+    """The content of a `.pt`, `.pth` or `.safetensors` file.
 
     Raises:
-        UserError: the file can't be read or holds no weights.
+        UserError: it can't be read.
     """
-    if path.suffix == ".safetensors":
-        try:
-            content: Any = load_file(path)
-        except (SafetensorError, OSError) as error:
-            raise UserError(f"{path} is not a readable safetensors file ({first_line(error)}).") from error
-    else:
-        content = read_torch_file(path)
+    if path.suffix != ".safetensors":
+        return read_torch_file(path)
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is not a readable safetensors file ({first_line(error)}).") from error
+
+
+def state_dict_in(content: Any, path: Path) -> dict[str, torch.Tensor]:
+    """The weights in a file's content, without nesting and wrappers' prefixes.
+
+    Raises:
+        UserError: it holds none.
+    """
     for _ in range(DEEPEST):
         if not isinstance(content, Mapping) or not (nest := next((key for key in NESTS if key in content), None)):
             break
@@ -180,13 +187,13 @@ def _unlike(own: torch.Tensor, given: torch.Tensor) -> str:
     return ""
 
 
-def load_weights_file(network: nn.Module, path: Path, ordered_match: bool) -> None:
-    """Put the weights of a foreign file into a network, matched by name, or by order where asked.
+def load_foreign(network: nn.Module, content: Any, path: Path, ordered_match: bool) -> None:
+    """Put the weights of a foreign file, whose content was read, into a network, by name, or by order where asked.
 
     Raises:
-        UserError: it can't be read or doesn't fit.
+        UserError: it holds no weights, or they don't fit.
     """
-    state = read_state_dict(path)
+    state = state_dict_in(content, path)
     load_weights(network, match_by_order(state, network, path) if ordered_match else state, path)
 
 
