@@ -179,11 +179,11 @@ def _find(options: ModelOptions) -> Program:
     if form == "factory":
         file, _, factory = text.rpartition(":")
         return replace(run_factory(Path(file), factory), class_names=class_names)
-    if form == "torchvision":
-        return from_torchvision(text.removeprefix(TORCHVISION), weights, ordered_match, class_names)
     content = read_weights_file(weights) if weights is not None else None
     if weights is not None and is_own(content):
         return _own_weights(text, content, weights, class_names)
+    if form == "torchvision":
+        return from_torchvision(text.removeprefix(TORCHVISION), content, weights, ordered_match, class_names)
     return _from_timm(text, content, options)
 
 

@@ -13,13 +13,16 @@ from robustbench_cls.core.origin import Origin
 from robustbench_cls.models.classifier import Preprocessing, weights_sha256
 from robustbench_cls.models.options import TORCHVISION
 from robustbench_cls.models.programs import Program, file_name
-from robustbench_cls.models.weights import fetching, load_foreign, read_weights_file
+from robustbench_cls.models.weights import fetching, load_foreign
 
 
-def from_torchvision(name: str, weights: Path | None, ordered_match: bool, class_names: tuple[str, ...]) -> Program:
+def from_torchvision(
+    name: str, content: Any, weights: Path | None, ordered_match: bool, class_names: tuple[str, ...]
+) -> Program:
     """A torchvision classifier with published weights, the newest or those of the tag, or with a file's.
 
-    The preprocessing is that of the published weights; with a file, that of the tag or of the first ones.
+    `content` is what `read_weights_file` read from `weights`. The preprocessing is that of the published weights;
+    with a file, that of the tag or of the first ones.
 
     Raises:
         UserError: no such model or tag, or weights that can't be fetched or don't fit.
@@ -37,7 +40,7 @@ def from_torchvision(name: str, weights: Path | None, ordered_match: bool, class
     else:
         entry = published[tag] if tag else next(iter(published))
         network, source = torchvision.models.get_model(base, num_classes=len(class_names) or 1000), str(weights)
-        load_foreign(network, read_weights_file(weights), weights, ordered_match)
+        load_foreign(network, content, weights, ordered_match)
     origin = Origin(architecture=f"{TORCHVISION}{base}", weights=source)
     name = file_name(f"torchvision-{name}")
     program = Program(name, network.eval(), _preprocessing(entry), weights_sha256(network), class_names, origin)

@@ -126,6 +126,8 @@ def test_an_own_checkpoint_given_as_weights_is_recognised(
     assert "describes itself, so it is measured as it was trained" in capsys.readouterr().err
     with pytest.raises(UserError, match=r"is a checkpoint of test_resnet, not of test_vit\. Name it without --model"):
         load_classifier("test_vit", weights=toy_checkpoint, device="cpu", backend="torch")
+    with pytest.raises(UserError, match="is a checkpoint of test_resnet, not of torchvision:resnet18"):  # its 224 px
+        load_classifier("torchvision:resnet18", weights=toy_checkpoint, device="cpu", backend="torch")
     with pytest.raises(UserError, match="has other classes than --class-names"):
         load_classifier("test_resnet", weights=toy_checkpoint, class_names=("x", "y", "z"), device="cpu")
 
