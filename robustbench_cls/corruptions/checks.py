@@ -27,8 +27,10 @@ def require_condition(severity: int, seed: int) -> None:
     require_integer("seed", seed)
 
 
-def require_images(images: object, dimensions: tuple[int, ...], layouts: str = "HW3") -> None:
-    """Accept a uint8 RGB array, channels last, with one of these numbers of dimensions.
+def require_images(
+    images: object, dimensions: tuple[int, ...], layouts: str = "HW3", least: int = MINIMUM_SIDE
+) -> None:
+    """Accept a uint8 RGB array, channels last, with one of these numbers of dimensions and sides of `least` px or more.
 
     Raises:
         TypeError, ValueError: it is something else.
@@ -39,5 +41,5 @@ def require_images(images: object, dimensions: tuple[int, ...], layouts: str = "
         raise TypeError(f"images must be uint8 0..255, got {images.dtype} of shape {images.shape}")
     if images.ndim not in dimensions or images.shape[-1] != 3:
         raise ValueError(f"images must be RGB, {layouts}, got shape {images.shape}")
-    if min(images.shape[-3:-1]) < MINIMUM_SIDE:
-        raise ValueError(f"images must be at least {MINIMUM_SIDE} px high and wide, got shape {images.shape}")
+    if min(images.shape[-3:-1]) < least:
+        raise ValueError(f"images must be at least {least} px high and wide, got shape {images.shape}")

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 import robustbench_cls
-from robustbench_cls.core.kernel import Kernel, kernel
+import robustbench_cls.core.kernel as kernel_module
+from robustbench_cls.core.kernel import Kernel, add, high, kernel, mul, shl, shr, sub
 
 PACKAGE = Path(robustbench_cls.__file__).parent
 FILES = sorted((PACKAGE / "corruptions").glob("*.py"))
+NARROW = {name for name, value in vars(kernel_module).items() if isinstance(value, kernel_module.Narrow)}
 
 COUNT = """
 import numpy as np
@@ -37,6 +39,35 @@ def _quadruple(values_N: np.ndarray) -> None:
     _double(values_N)
 
 
+@kernel
+def _narrow(left_N: np.ndarray, right_N: np.ndarray, out_6N: np.ndarray) -> None:
+    for i in range(left_N.size):
+        out_6N[0, i] = add(left_N[i], right_N[i])
+        out_6N[1, i] = sub(left_N[i], right_N[i])
+        out_6N[2, i] = mul(left_N[i], right_N[i])
+        out_6N[3, i] = high(left_N[i], right_N[i])
+        out_6N[4, i] = shl(left_N[i], 3)
+        out_6N[5, i] = shr(left_N[i], 3)
+
+
+@pytest.mark.parametrize("dtype", ["int16", "uint16", "int32", "uint32"])
+def test_narrow_operations_keep_the_type_and_wrap(dtype: str):
+    limits = np.iinfo(dtype)
+    numbers = np.array([limits.min, limits.min + 1, 0, 1, 2, 1000, limits.max - 1, limits.max], dtype)
+    left, right = (side.reshape(-1) for side in np.meshgrid(numbers, numbers))
+    found = np.empty((6, left.size), dtype)
+    _narrow(left, right, found)
+    ours, others = left.astype(object), right.astype(object)
+    expected = [ours + others, ours - others, ours * others, ours * others >> limits.bits, ours * 8, ours // 8]
+    wrapped = [[(value - limits.min) % (1 << limits.bits) + limits.min for value in row] for row in expected]
+    np.testing.assert_array_equal(found, np.array(wrapped, dtype))
+
+
+def test_narrow_operations_run_in_kernels_only():
+    with pytest.raises(TypeError, match="add runs in kernels only"):
+        add(1, 2)
+
+
 def test_a_kernel_may_call_a_kernel_of_its_file():
     values = np.arange(4)
     _quadruple(values)
@@ -55,7 +86,7 @@ def test_kernels_call_no_function_of_another_file(file: Path):
     own = {node.name for node in kernels}
     for node in kernels:
         called = {c.func.id for c in ast.walk(node) if isinstance(c, ast.Call) and isinstance(c.func, ast.Name)}
-        assert called <= own | {"range", "min", "max", "abs", "len", "int", "float", "bool"}, node.name
+        assert called <= own | NARROW | {"range", "min", "max", "abs", "len", "int", "float", "bool"}, node.name
 
 
 def run_copy(root: Path, **environment: str) -> tuple[int, int]:

@@ -19,7 +19,6 @@ from robustbench_cls.corruptions.engine import (
     engine_version,
     named_corruptions,
 )
-from robustbench_cls.corruptions.jpeg import jpeg_roundtrip
 
 ROOT = Path(__file__).resolve().parents[2]
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -141,23 +140,6 @@ def test_a_batch_is_its_images(height: int, width: int, ids: list[str | int], na
     assert corrupted.shape == images.shape and corrupted.dtype == np.uint8
     for i, image_id in enumerate(ids):
         np.testing.assert_array_equal(corrupted[i], corrupt(images[i], name, severity, image_ids=image_id, seed=seed))
-
-
-def test_jpeg_roundtrip_is_quality_85_by_default_and_4_2_0(photo):
-    import cv2
-
-    image = photo(64, 80)
-    encoded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
-    np.testing.assert_array_equal(jpeg_roundtrip(image), cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1])
-    np.testing.assert_array_equal(jpeg_roundtrip(image), jpeg_roundtrip(image, 85))
-    assert jpeg_roundtrip(image).flags.writeable
-    assert not np.array_equal(jpeg_roundtrip(image, 30), jpeg_roundtrip(image))
-
-
-@pytest.mark.parametrize(("quality", "error"), [(0, ValueError), (101, ValueError), (85.0, TypeError)])
-def test_jpeg_quality_out_of_range_is_named(photo, quality: int, error: type[Exception]):
-    with pytest.raises(error, match=f"quality must be .*got {quality}"):
-        jpeg_roundtrip(photo(32, 32), quality)
 
 
 def test_engine_version_tells_the_variants_apart():
