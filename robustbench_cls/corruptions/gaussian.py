@@ -124,28 +124,50 @@ def _lower(values_N: Float32Array, levels_N: UInt8Image) -> None:
         levels_N[i] = np.uint8(np.int32(min(values_N[i] + np.float32(EVEN), np.float32(255))))
 
 
-# Four distances in the first loop, and two in each further one: fewer passes over the sum.
+# Four distances in the first loop, and two in each further one: fewer passes over the sum. Rows are places in a flat
+# array, and not views of it, because each view costs as much as a loop over 100 values.
 
 
 @kernel
 def _begin(
-    middle_V: Float32Array,
-    left1_V: Float32Array,
-    right1_V: Float32Array,
-    left2_V: Float32Array,
-    right2_V: Float32Array,
-    left3_V: Float32Array,
-    right3_V: Float32Array,
-    left4_V: Float32Array,
-    right4_V: Float32Array,
+    values_N: Float32Array,
+    middle: np.uint64,
+    left1: np.uint64,
+    right1: np.uint64,
+    left2: np.uint64,
+    right2: np.uint64,
+    left3: np.uint64,
+    right3: np.uint64,
+    left4: np.uint64,
+    right4: np.uint64,
     taps: Float32Array,
-    sum_V: Float32Array,
+    sums_N: Float32Array,
+    to: np.uint64,
+    length: np.uint64,
 ) -> None:
     tap0, tap1, tap2, tap3, tap4 = taps[0], taps[1], taps[2], taps[3], taps[4]
-    for x in range(sum_V.size):
-        near = (left1_V[x] + right1_V[x]) * tap1 + (left2_V[x] + right2_V[x]) * tap2
-        far = (left3_V[x] + right3_V[x]) * tap3 + (left4_V[x] + right4_V[x]) * tap4
-        sum_V[x] = middle_V[x] * tap0 + (near + far)
+    for x in range(length):
+        near = (values_N[left1 + x] + values_N[right1 + x]) * tap1 + (values_N[left2 + x] + values_N[right2 + x]) * tap2
+        far = (values_N[left3 + x] + values_N[right3 + x]) * tap3 + (values_N[left4 + x] + values_N[right4 + x]) * tap4
+        sums_N[to + x] = values_N[middle + x] * tap0 + (near + far)
+
+
+@kernel
+def _go_on(
+    values_N: Float32Array,
+    left1: np.uint64,
+    right1: np.uint64,
+    left2: np.uint64,
+    right2: np.uint64,
+    near: np.float32,
+    far: np.float32,
+    sums_N: Float32Array,
+    to: np.uint64,
+    length: np.uint64,
+) -> None:
+    for x in range(length):
+        first, second = values_N[left1 + x] + values_N[right1 + x], values_N[left2 + x] + values_N[right2 + x]
+        sums_N[to + x] += first * near + second * far
 
 
 @kernel
@@ -160,53 +182,75 @@ def _smooth(
     smooth_JV: Float32Array,
 ) -> None:
     """Smooth; row j of the result is centred at place j * step + the reach of taps_down."""
+    values_N, smooth_N = values_HV.reshape(-1), smooth_JV.reshape(-1)
     reach, across = taps_down.size - 1, taps_across.size - 1
-    margin, length = outside_2R.shape[1], values_HV.shape[1]
-    d = margin // across
-    middle = pad[margin : margin + length]
+    length, margin = np.uint64(values_HV.shape[1]), np.uint64(outside_2R.shape[1])
+    d = margin // np.uint64(across)
     for j in range(smooth_JV.shape[0]):
-        at_K, smooth_V = places_P[j * step :], smooth_JV[j]
+        centre = j * step + reach
         _begin(
-            values_HV[at_K[reach]],
-            values_HV[at_K[reach - 1]],
-            values_HV[at_K[reach + 1]],
-            values_HV[at_K[reach - 2]],
-            values_HV[at_K[reach + 2]],
-            values_HV[at_K[reach - 3]],
-            values_HV[at_K[reach + 3]],
-            values_HV[at_K[reach - 4]],
-            values_HV[at_K[reach + 4]],
+            values_N,
+            np.uint64(places_P[centre]) * length,
+            np.uint64(places_P[centre - 1]) * length,
+            np.uint64(places_P[centre + 1]) * length,
+            np.uint64(places_P[centre - 2]) * length,
+            np.uint64(places_P[centre + 2]) * length,
+            np.uint64(places_P[centre - 3]) * length,
+            np.uint64(places_P[centre + 3]) * length,
+            np.uint64(places_P[centre - 4]) * length,
+            np.uint64(places_P[centre + 4]) * length,
             taps_down,
-            middle,
+            pad,
+            margin,
+            length,
         )
         for k in range(5, reach, 2):
-            left1_V, right1_V = values_HV[at_K[reach - k]], values_HV[at_K[reach + k]]
-            left2_V, right2_V = values_HV[at_K[reach - k - 1]], values_HV[at_K[reach + k + 1]]
-            near, far = taps_down[k], taps_down[k + 1]
-            for x in range(length):
-                middle[x] += (left1_V[x] + right1_V[x]) * near + (left2_V[x] + right2_V[x]) * far
+            _go_on(
+                values_N,
+                np.uint64(places_P[centre - k]) * length,
+                np.uint64(places_P[centre + k]) * length,
+                np.uint64(places_P[centre - k - 1]) * length,
+                np.uint64(places_P[centre + k + 1]) * length,
+                taps_down[k],
+                taps_down[k + 1],
+                pad,
+                margin,
+                length,
+            )
         for i in range(margin):
-            pad[i] = middle[outside_2R[0, i]]
-            pad[margin + length + i] = middle[outside_2R[1, i]]
+            pad[i] = pad[margin + np.uint64(outside_2R[0, i])]
+            pad[margin + length + i] = pad[margin + np.uint64(outside_2R[1, i])]
+        to = np.uint64(j) * length
         _begin(
-            middle,
-            pad[margin - d :],
-            pad[margin + d :],
-            pad[margin - 2 * d :],
-            pad[margin + 2 * d :],
-            pad[margin - 3 * d :],
-            pad[margin + 3 * d :],
-            pad[margin - 4 * d :],
-            pad[margin + 4 * d :],
+            pad,
+            margin,
+            margin - d,
+            margin + d,
+            margin - np.uint64(2) * d,
+            margin + np.uint64(2) * d,
+            margin - np.uint64(3) * d,
+            margin + np.uint64(3) * d,
+            margin - np.uint64(4) * d,
+            margin + np.uint64(4) * d,
             taps_across,
-            smooth_V,
+            smooth_N,
+            to,
+            length,
         )
         for k in range(5, across, 2):
-            left1_V, right1_V = pad[margin - k * d :], pad[margin + k * d :]
-            left2_V, right2_V = pad[margin - (k + 1) * d :], pad[margin + (k + 1) * d :]
-            near, far = taps_across[k], taps_across[k + 1]
-            for x in range(length):
-                smooth_V[x] += (left1_V[x] + right1_V[x]) * near + (left2_V[x] + right2_V[x]) * far
+            here = np.uint64(k) * d
+            _go_on(
+                pad,
+                margin - here,
+                margin + here,
+                margin - here - d,
+                margin + here + d,
+                taps_across[k],
+                taps_across[k + 1],
+                smooth_N,
+                to,
+                length,
+            )
 
 
 @kernel

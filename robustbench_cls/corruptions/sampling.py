@@ -6,7 +6,7 @@ A pixel is packed in 64 bits, 21 for each channel, so that one look-up reads all
 import numpy as np
 
 from robustbench_cls.core.arrays import Float32Array, Int32Array, UInt8Image, UInt64Array
-from robustbench_cls.core.kernel import kernel
+from robustbench_cls.core.kernel import add, kernel, mul
 
 BITS = 21
 """Bits of a channel in a packed pixel: 8 hold whole levels, the others fractions."""
@@ -87,40 +87,45 @@ def _sample(
     corners_4W: UInt64Array,
     channels_3HW: Float32Array,
 ) -> None:
-    _, height, width = places_2HW.shape
-    packed_N = packed.reshape(-1)
-    pitch = packed.shape[1]
-    right_N, below_N, both_N = packed_N[1:], packed_N[pitch:], packed_N[pitch + 1 :]
+    # flat arrays and places in them: a view for each row takes longer than the loop over it
+    packed_N, places_N, channels_N = packed.reshape(-1), places_2HW.reshape(-1), channels_3HW.reshape(-1)
+    weight_N, corners_N = weight_2W.reshape(-1), corners_4W.reshape(-1)
+    height, width = np.uint64(places_2HW.shape[1]), np.uint64(places_2HW.shape[2])
+    pitch, one = np.uint64(packed.shape[1]), np.uint64(1)
+    right, bottom = np.float32(packed.shape[1] - 2), np.float32(packed.shape[0] - 2)
     for y in range(height):
         for x in range(width):
             index_W[x] = np.int32(0)
-        _fold(places_2HW[0, y], np.float32(pitch - 2), margin, np.int32(1), index_W, weight_2W[0])
-        _fold(places_2HW[1, y], np.float32(packed.shape[0] - 2), margin, np.int32(pitch), index_W, weight_2W[1])
+        across, down = y * width, (height + y) * width
+        _fold(places_N, across, width, right, margin, np.int32(1), index_W, weight_N, np.uint64(0))
+        _fold(places_N, down, width, bottom, margin, np.int32(pitch), index_W, weight_N, width)
         for x in range(width):
-            i = np.uint32(index_W[x])
-            corners_4W[0, x] = packed_N[i]
-            corners_4W[1, x] = right_N[i]
-            corners_4W[2, x] = below_N[i]
-            corners_4W[3, x] = both_N[i]
-        for channel in range(3):
-            shift = np.uint64(channel * BITS)
-            _interpolate(corners_4W, shift, weight_2W, channels_3HW[channel, y])
+            i = np.uint64(np.uint32(index_W[x]))
+            corners_N[x] = packed_N[i]
+            corners_N[width + x] = packed_N[i + one]
+            corners_N[width + width + x] = packed_N[i + pitch]
+            corners_N[width + width + width + x] = packed_N[i + pitch + one]
+        for channel in range(np.uint64(3)):
+            _interpolate(corners_N, channel * np.uint64(BITS), weight_N, width, channels_N, (channel * height + y) * width)
 
 
 @kernel
 def _fold(
-    places_W: Float32Array,
+    places_N: Float32Array,
+    start: np.uint64,
+    width: np.uint64,
     last: np.float32,
     margin: np.float32,
     pitch: np.int32,
     index_W: Int32Array,
-    weight_W: Float32Array,
+    weight_N: Float32Array,
+    to: np.uint64,
 ) -> None:
     """Mirror places into 0..last, add the pixels at or before them to the indices, and write the rest as weights."""
     period = (last + margin * np.float32(2)) * np.float32(2)
     inverse = np.float32(1) / period
-    for x in range(places_W.size):
-        phase = places_W[x] + margin
+    for x in range(width):
+        phase = places_N[start + x] + margin
         turns = min(max(phase * inverse, np.float32(-1000)), np.float32(1000))
         periods = np.float32(np.int32(turns))
         periods = periods - np.float32(1) if turns < periods else periods
@@ -128,20 +133,24 @@ def _fold(
         place = min(phase, period - phase) - margin
         place = min(max(place, np.float32(0)), last)
         whole = np.int32(place)
-        weight_W[x] = place - np.float32(whole)
-        index_W[x] += whole * pitch
+        weight_N[to + x] = place - np.float32(whole)
+        index_W[x] = add(index_W[x], mul(whole, pitch))
 
 
 @kernel
-def _interpolate(corners_4W: UInt64Array, shift: np.uint64, weight_2W: Float32Array, levels_W: Float32Array) -> None:
+def _interpolate(
+    corners_N: UInt64Array, shift: np.uint64, weight_N: Float32Array, width: np.uint64, levels_N: Float32Array, to: np.uint64
+) -> None:
     mask, scale = np.uint64((1 << BITS) - 1), np.float32(1 / (1 << (BITS - 8)))
-    upper_left, upper_right, lower_left, lower_right = corners_4W[0], corners_4W[1], corners_4W[2], corners_4W[3]
-    across, down = weight_2W[0], weight_2W[1]
-    for x in range(levels_W.size):
-        a, b = np.float32(np.int32(upper_left[x] >> shift & mask)), np.float32(np.int32(upper_right[x] >> shift & mask))
-        c, d = np.float32(np.int32(lower_left[x] >> shift & mask)), np.float32(np.int32(lower_right[x] >> shift & mask))
-        upper, lower = a + (b - a) * across[x], c + (d - c) * across[x]
-        levels_W[x] = (upper + (lower - upper) * down[x]) * scale
+    lower_left, lower_right = width + width, width + width + width
+    for x in range(width):
+        a = np.float32(np.int32(corners_N[x] >> shift & mask))
+        b = np.float32(np.int32(corners_N[width + x] >> shift & mask))
+        c = np.float32(np.int32(corners_N[lower_left + x] >> shift & mask))
+        d = np.float32(np.int32(corners_N[lower_right + x] >> shift & mask))
+        across, down = weight_N[x], weight_N[width + x]
+        upper, lower = a + (b - a) * across, c + (d - c) * across
+        levels_N[to + x] = (upper + (lower - upper) * down) * scale
 
 
 @kernel

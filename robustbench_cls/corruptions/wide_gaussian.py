@@ -141,42 +141,43 @@ def _multiply(
     last_column: Int32Array,
     product: Float32Array,
 ) -> None:
-    for y in range(left.shape[0]):
-        sums = product[y]
-        for x in range(sums.size):
-            sums[x] = np.float32(0)
+    # flat arrays and places in them: a view for each row takes longer than the loop over it
+    left_N, right_N, product_N = left.reshape(-1), right.reshape(-1), product.reshape(-1)
+    depth, length = np.uint64(left.shape[1]), np.uint64(right.shape[1])
+    for y in range(np.uint64(left.shape[0])):
+        to = y * length
+        for x in range(length):
+            product_N[to + x] = np.float32(0)
         for block in range(first_block[y], last_block[y]):
-            i, begin, end = block * BLOCK, first_column[block], last_column[block]
-            _add_rows(
-                sums[begin:end],
-                left[y, i : i + BLOCK],
-                right[i][begin:end],  # a row before its columns, because numba then knows that the view is contiguous
-                right[i + 1][begin:end],
-                right[i + 2][begin:end],
-                right[i + 3][begin:end],
-                right[i + 4][begin:end],
-                right[i + 5][begin:end],
-                right[i + 6][begin:end],
-                right[i + 7][begin:end],
-            )
+            begin = np.uint64(first_column[block])
+            row = np.uint64(block) * np.uint64(BLOCK)
+            count = np.uint64(last_column[block]) - begin
+            _add_rows(product_N, to + begin, count, left_N, y * depth + row, right_N, row * length + begin, length)
 
 
 @kernel
 def _add_rows(
-    sums: Float32Array,
-    weights: Float32Array,
-    a: Float32Array,
-    b: Float32Array,
-    c: Float32Array,
-    d: Float32Array,
-    e: Float32Array,
-    f: Float32Array,
-    g: Float32Array,
-    h: Float32Array,
+    sums_N: Float32Array,
+    to: np.uint64,
+    count: np.uint64,
+    weights_N: Float32Array,
+    weight: np.uint64,
+    rows_N: Float32Array,
+    a: np.uint64,
+    pitch: np.uint64,
 ) -> None:
-    weight_a, weight_b, weight_c, weight_d = weights[0], weights[1], weights[2], weights[3]
-    weight_e, weight_f, weight_g, weight_h = weights[4], weights[5], weights[6], weights[7]
-    for x in range(sums.size):
-        upper = (a[x] * weight_a + b[x] * weight_b) + (c[x] * weight_c + d[x] * weight_d)
-        lower = (e[x] * weight_e + f[x] * weight_f) + (g[x] * weight_g + h[x] * weight_h)
-        sums[x] += upper + lower
+    weight_a, weight_b = weights_N[weight], weights_N[weight + np.uint64(1)]
+    weight_c, weight_d = weights_N[weight + np.uint64(2)], weights_N[weight + np.uint64(3)]
+    weight_e, weight_f = weights_N[weight + np.uint64(4)], weights_N[weight + np.uint64(5)]
+    weight_g, weight_h = weights_N[weight + np.uint64(6)], weights_N[weight + np.uint64(7)]
+    b = a + pitch
+    c = b + pitch
+    d = c + pitch
+    e = d + pitch
+    f = e + pitch
+    g = f + pitch
+    h = g + pitch
+    for x in range(count):
+        upper = (rows_N[a + x] * weight_a + rows_N[b + x] * weight_b) + (rows_N[c + x] * weight_c + rows_N[d + x] * weight_d)
+        lower = (rows_N[e + x] * weight_e + rows_N[f + x] * weight_f) + (rows_N[g + x] * weight_g + rows_N[h + x] * weight_h)
+        sums_N[to + x] += upper + lower
