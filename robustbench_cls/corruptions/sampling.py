@@ -106,7 +106,9 @@ def _sample(
             corners_N[width + width + x] = packed_N[i + pitch]
             corners_N[width + width + width + x] = packed_N[i + pitch + one]
         for channel in range(np.uint64(3)):
-            _interpolate(corners_N, channel * np.uint64(BITS), weight_N, width, channels_N, (channel * height + y) * width)
+            _interpolate(
+                corners_N, channel * np.uint64(BITS), weight_N, width, channels_N, (channel * height + y) * width
+            )
 
 
 @kernel
@@ -139,7 +141,12 @@ def _fold(
 
 @kernel
 def _interpolate(
-    corners_N: UInt64Array, shift: np.uint64, weight_N: Float32Array, width: np.uint64, levels_N: Float32Array, to: np.uint64
+    corners_N: UInt64Array,
+    shift: np.uint64,
+    weight_N: Float32Array,
+    width: np.uint64,
+    levels_N: Float32Array,
+    to: np.uint64,
 ) -> None:
     mask, scale = np.uint64((1 << BITS) - 1), np.float32(1 / (1 << (BITS - 8)))
     lower_left, lower_right = width + width, width + width + width

@@ -178,6 +178,10 @@ def _add_rows(
     g = f + pitch
     h = g + pitch
     for x in range(count):
-        upper = (rows_N[a + x] * weight_a + rows_N[b + x] * weight_b) + (rows_N[c + x] * weight_c + rows_N[d + x] * weight_d)
-        lower = (rows_N[e + x] * weight_e + rows_N[f + x] * weight_f) + (rows_N[g + x] * weight_g + rows_N[h + x] * weight_h)
+        upper = (rows_N[a + x] * weight_a + rows_N[b + x] * weight_b) + (
+            rows_N[c + x] * weight_c + rows_N[d + x] * weight_d
+        )
+        lower = (rows_N[e + x] * weight_e + rows_N[f + x] * weight_f) + (
+            rows_N[g + x] * weight_g + rows_N[h + x] * weight_h
+        )
         sums_N[to + x] += upper + lower

@@ -20,12 +20,16 @@ import numpy.typing as npt
 
 from robustbench_cls.core.arrays import Int16Array, Int32Array, UInt8Image, UInt16Array, UInt64Array
 from robustbench_cls.core.corruption import Corruption
-from robustbench_cls.core.kernel import kernel
+from robustbench_cls.core.kernel import add, high, kernel, mul, shr, sub
 from robustbench_cls.core.keys import Key
 from robustbench_cls.core.scratch import scratch
 
 ZOOMS = ((1.11, 0.01), (1.16, 0.01), (1.21, 0.02), (1.26, 0.02), (1.31, 0.03))
 """End and step of the zoom factors, by severity. They start at 1; the end is left out, but for a rounding error."""
+
+
+GROUP = 8
+"""Pixels that are enlarged at once: 64-bit words of a 512-bit register. No more than two of them repeat a column."""
 
 
 def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
@@ -37,27 +41,32 @@ def render(image_HW3: UInt8Image, severity: int) -> UInt8Image:
     """The image, blurred from its centre outwards."""
     height, width, _ = image_HW3.shape
     layers = _layers(severity, height, width)
-    pairs_HW = scratch("zoom_pairs", (height, width), np.uint64)
-    sums_HW = scratch("zoom_sums", (height, width), np.uint64)
-    _pair(image_HW3.reshape(height, -1), _starts(severity), pairs_HW, sums_HW)
-    sums_HV = sums_HW.view(np.uint16)
-    _add_layers(
-        pairs_HW,
-        *layers,
-        scratch("zoom_taken", (height, width), np.uint64),
-        scratch("zoom_wide", (height, 4 * width), np.int16),
-        sums_HV,
-    )
+    wide = layers.column_weights_LV.shape[1]
+    pairs_HP = scratch("zoom_pairs", (height, wide // 4 + 2 * GROUP), np.uint64)
+    sums_HW = scratch("zoom_sums", (height, wide // 4), np.uint64)
     blurred = np.empty_like(image_HW3)
-    _divide(sums_HV, np.float32(1 / (8 * (len(layers.columns_LW) + 2))), blurred.reshape(height, -1))
+    _pair(image_HW3.reshape(height, -1), _starts(severity), pairs_HP, sums_HW)
+    _add_layers(
+        pairs_HP.view(np.uint16),
+        *layers,
+        np.zeros(len(layers.rows_LH), np.int32),
+        scratch("zoom_rows", (2 * len(layers.rows_LH) * wide,), np.int16),
+        sums_HW.view(np.uint16),
+        np.float32(1 / (8 * (len(layers.rows_LH) + 2))),
+        blurred.reshape(height, -1),
+    )
     return blurred
 
 
 class _Layers(NamedTuple):
-    """The pixels and weights that the L enlargements take. Zoom 1 is not among them."""
+    """The pixels and weights that the L enlargements take, zoom 1 not among them, for C groups of `GROUP` pixels.
 
-    columns_LW: Int32Array
-    """The left one of the two columns."""
+    The pixels of a group come from columns one after the other, but for one or two of them that come again.
+    """
+
+    groups_LC3: Int32Array
+    """Three places: of the left column of a group's first pixel in a row of `pairs`, and of the values in the group, 4
+    for each pixel, from which on columns come again for the first and for the second time."""
     column_weights_LV: UInt16Array
     """Weight of the right column in 1/256, four times for each pixel."""
     rows_LH: Int32Array
@@ -73,9 +82,13 @@ def _layers(severity: int, height: int, width: int) -> _Layers:
     columns = [_places(width, zoom) for zoom in zooms]
     rows = [_places(height, zoom) for zoom in zooms]
     column_weights = np.array([np.round(share * 256) for _, share in columns]).astype(np.uint16)
+    beyond = -width % GROUP
+    places_LCG = np.pad([place for place, _ in columns], ((0, 0), (0, beyond)), "edge").reshape(len(zooms), -1, GROUP)
+    behind_LCG = np.arange(GROUP) - (places_LCG - places_LCG[..., :1])
+    repeats = [GROUP - np.sum(behind_LCG >= times, axis=-1) for times in (1, 2)]
     return _Layers(
-        np.array([place for place, _ in columns], np.int32),
-        np.repeat(column_weights, 4, axis=1),
+        4 * np.stack([places_LCG[..., 0] + GROUP, *repeats], axis=-1).astype(np.int32),
+        np.repeat(np.pad(column_weights, ((0, 0), (0, beyond))), 4, axis=1),
         np.array([place for place, _ in rows], np.int32),
         np.array([np.minimum(np.round(share * 32768), 32767) for _, share in rows]).astype(np.int16),
     )
@@ -105,11 +118,11 @@ def _starts(severity: int) -> UInt64Array:
 
 
 @kernel
-def _pair(rows_HR: UInt8Image, starts: UInt64Array, pairs_HW: UInt64Array, sums_HW: UInt64Array) -> None:
+def _pair(rows_HR: UInt8Image, starts: UInt64Array, pairs_HP: UInt64Array, sums_HW: UInt64Array) -> None:
     # 16 bits for each channel: the pixel's value, and above it that of its right neighbour
-    width = pairs_HW.shape[1]
-    for y in range(pairs_HW.shape[0]):
-        row, pairs, sums = rows_HR[y], pairs_HW[y], sums_HW[y]
+    width, margin = rows_HR.shape[1] // 3, GROUP
+    for y in range(pairs_HP.shape[0]):
+        row, pairs, sums = rows_HR[y], pairs_HP[y, margin:], sums_HW[y]
         for x in range(width):
             red, green, blue = row[3 * x], row[3 * x + 1], row[3 * x + 2]
             pairs[x] = np.uint64(red) | np.uint64(green) << np.uint64(16) | np.uint64(blue) << np.uint64(32)
@@ -121,51 +134,89 @@ def _pair(rows_HR: UInt8Image, starts: UInt64Array, pairs_HW: UInt64Array, sums_
 
 @kernel
 def _add_layers(
-    pairs_HW: UInt64Array,
-    columns_LW: Int32Array,
+    pairs_HV: UInt16Array,
+    groups_LC3: Int32Array,
     column_weights_LV: UInt16Array,
     rows_LH: Int32Array,
     row_weights_LH: Int16Array,
-    taken_HW: UInt64Array,
-    wide_HV: Int16Array,
+    next_L: Int32Array,
+    enlarged_N: Int16Array,
     sums_HV: UInt16Array,
+    share: np.float32,
+    blurred_HR: UInt8Image,
 ) -> None:
-    # a loop for each step over the whole image: reading in wide words what was just written in narrow ones stalls
-    height = rows_LH.shape[1]
-    for layer in range(rows_LH.shape[0]):
-        columns, weights = columns_LW[layer], column_weights_LV[layer]
-        first, end = rows_LH[layer, 0], min(rows_LH[layer, height - 1] + 2, height)
-        for y in range(first, end):
-            pairs, taken = pairs_HW[y], taken_HW[y]
-            for x in range(columns.size):
-                taken[x] = pairs[columns[x]]
-        for y in range(first, end):
-            values = taken_HW[y].view(np.uint16)
-            wide = wide_HV[y]
-            for i in range(weights.size):
-                left = np.uint16(values[i] & np.uint16(255))
-                right = np.uint16(values[i] >> np.uint16(8))
-                both = np.uint16(left * np.uint16(np.uint16(256) - weights[i]) + right * weights[i])
-                wide[i] = np.int16(both >> np.uint16(1))
-        for y in range(height):
-            above = wide_HV[rows_LH[layer, y]]
-            below = wide_HV[min(rows_LH[layer, y] + 1, height - 1)]
-            weight = np.int32(row_weights_LH[layer, y])
-            sums = sums_HV[y]
-            for i in range(sums.size):
-                step = np.int16((np.int32(np.int16(below[i] - above[i])) * weight) >> np.int32(16))
-                half = np.uint16(np.int16(above[i] >> np.int16(1)) + step)
-                sums[i] += np.uint16(half + np.uint16(4)) >> np.uint16(3)
+    # row by row, so that sums stay in the processor's first cache; of each layer the last two rows are kept
+    pairs_N, groups_N = pairs_HV.reshape(-1), groups_LC3.reshape(-1)
+    weights_N, sums_N = column_weights_LV.reshape(-1), sums_HV.reshape(-1)
+    blurred_N, width = blurred_HR.reshape(-1), np.uint64(blurred_HR.shape[1])
+    height, length, pitch = rows_LH.shape[1], np.uint64(sums_HV.shape[1]), np.uint64(pairs_HV.shape[1])
+    for y in range(height):
+        to = np.uint64(y) * length
+        for layer in range(rows_LH.shape[0]):
+            kept, upper = np.uint64(2 * layer) * length, rows_LH[layer, y]
+            lower = min(upper + 1, height - 1)
+            for row in range(upper if y == 0 else next_L[layer], lower + 1):
+                _enlarge(
+                    pairs_N,
+                    np.uint64(row) * pitch,
+                    groups_N,
+                    np.uint64(3 * layer) * np.uint64(groups_LC3.shape[1]),
+                    weights_N,
+                    np.uint64(layer) * length,
+                    length,
+                    enlarged_N,
+                    kept + np.uint64(row & 1) * length,
+                )
+            next_L[layer] = lower + 1
+            above, below = kept + np.uint64(upper & 1) * length, kept + np.uint64(lower & 1) * length
+            weight = row_weights_LH[layer, y]
+            for i in range(length):
+                value = enlarged_N[above + i]
+                value = add(shr(value, 1), high(sub(enlarged_N[below + i], value), weight))
+                sums_N[to + i] = add(sums_N[to + i], shr(add(np.uint16(value), 4), 3))
+        _divide(sums_N, to, share, blurred_N, np.uint64(y) * width, width)
 
 
 @kernel
-def _divide(sums_HV: UInt16Array, share: np.float32, blurred_HR: UInt8Image) -> None:
-    for y in range(sums_HV.shape[0]):
-        sums, blurred = sums_HV[y], blurred_HR[y]
-        for x in range(sums.size // 4):
-            for channel in range(3):
-                value = (np.float32(sums[4 * x + channel]) + np.float32(0.5)) * share
-                blurred[3 * x + channel] = np.uint8(value)
+def _enlarge(
+    pairs_N: UInt16Array,
+    start: np.uint64,
+    groups_N: Int32Array,
+    group: np.uint64,
+    weights_N: UInt16Array,
+    weight: np.uint64,
+    length: np.uint64,
+    enlarged_N: Int16Array,
+    to: np.uint64,
+) -> None:
+    # three reads of neighbours and a choice are faster than one read at a place that must be looked up
+    one, two, values = np.uint64(4), np.uint64(8), np.uint64(4 * GROUP)
+    for c in range(length // values):
+        at, done = group + np.uint64(3) * c, c * values
+        place = start + np.uint64(groups_N[at])
+        first, second = np.int16(groups_N[at + np.uint64(1)]), np.int16(groups_N[at + np.uint64(2)])
+        for i in range(values):
+            fresh, again, twice = pairs_N[place + i], pairs_N[place + i - one], pairs_N[place + i - two]
+            isf = np.uint16(shr(sub(np.int16(i), first), 15))
+            iss = np.uint16(shr(sub(np.int16(i), second), 15))
+            pair = np.uint16(twice ^ ((again ^ twice) & iss))
+            pair = np.uint16(pair ^ ((fresh ^ pair) & isf))
+            share = weights_N[weight + done + i]
+            left, right = np.uint16(pair & np.uint16(255)), shr(pair, 8)
+            both = add(mul(left, sub(np.uint16(256), share)), mul(right, share))
+            enlarged_N[to + done + i] = np.int16(shr(both, 1))
+
+
+@kernel
+def _divide(
+    sums_N: UInt16Array, start: np.uint64, share: np.float32, blurred_N: UInt8Image, to: np.uint64, width: np.uint64
+) -> None:
+    one, two, three, half = np.uint64(1), np.uint64(2), np.uint64(3), np.float32(0.5)
+    for x in range(width // three):
+        red, green, blue = start + np.uint64(4) * x, start + np.uint64(4) * x + one, start + np.uint64(4) * x + two
+        blurred_N[to + three * x] = np.uint8(np.int32((np.float32(sums_N[red]) + half) * share))
+        blurred_N[to + three * x + one] = np.uint8(np.int32((np.float32(sums_N[green]) + half) * share))
+        blurred_N[to + three * x + two] = np.uint8(np.int32((np.float32(sums_N[blue]) + half) * share))
 
 
 CORRUPTION = Corruption(
