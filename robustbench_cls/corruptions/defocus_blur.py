@@ -21,7 +21,7 @@ import numpy as np
 
 from robustbench_cls.core.arrays import Float32Array, Int32Array, UInt8Image, UInt16Array
 from robustbench_cls.core.corruption import Corruption
-from robustbench_cls.core.kernel import kernel
+from robustbench_cls.core.kernel import add, kernel, sub
 from robustbench_cls.core.keys import Key
 from robustbench_cls.core.scratch import scratch
 
@@ -71,15 +71,13 @@ def render(image_HW3: UInt8Image, severity: int) -> UInt8Image:
     padded_PV = scratch("defocus_padded", (height + 2 * margin, wide + 6 * margin), np.uint16)
     _pad(image_HW3.reshape(height, -1), _mirror(height, margin), _mirror(width, margin), padded_PV)
     across_QV = scratch("defocus_across", (height + 2, width * 3), np.float32)
-    length = padded_PV.shape[1]
-    columns_KV = np.zeros((disk.reach_K.size, length), np.uint16)
-    nothing_V, both_V = np.zeros(length, np.uint16), np.empty(length, np.uint16)
+    columns_KV = np.zeros((disk.reach_K.size, padded_PV.shape[1]), np.uint16)
     sums_2V, values_V = np.empty((2, wide), np.uint16), np.empty(wide, np.float32)
-    _sum(padded_PV, disk.reach_K, disk.own_K, disk.weights, columns_KV, nothing_V, sums_2V, values_V, across_QV)
+    _sum(padded_PV, disk.reach_K, disk.own_K, disk.weights, columns_KV, sums_2V, values_V, across_QV)
     blurred = np.empty_like(image_HW3, order="C")
-    soft_V = np.empty(width * 3, np.float32)
+    both_V, soft_V = np.empty(padded_PV.shape[1], np.uint16), np.empty(width * 3, np.float32)
     blurred_HV = blurred.reshape(height, -1)
-    _soften(padded_PV, across_QV, disk.reach_K, disk.weights, both_V, nothing_V, sums_2V, values_V, soft_V, blurred_HV)
+    _soften(padded_PV, across_QV, disk.reach_K, disk.weights, both_V, sums_2V, values_V, soft_V, blurred_HV)
     return blurred
 
 
@@ -124,46 +122,64 @@ def _pad(image_HV: UInt8Image, rows_P: Int32Array, columns_P: Int32Array, padded
                 padded_V[3 * j + c] = np.uint16(image_V[3 * columns_P[j] + c])
 
 
-@kernel
-def _take(values_V: UInt16Array, sum_V: UInt16Array) -> None:
-    for x in range(sum_V.size):
-        sum_V[x] = values_V[x]
+# Rows are places in a flat array, and not views of it: a view takes as long as a loop over 100 values.
 
 
 @kernel
-def _add(left_V: UInt16Array, right_V: UInt16Array, sum_V: UInt16Array) -> None:
-    for x in range(sum_V.size):
-        sum_V[x] = np.uint16(sum_V[x] + left_V[x] + right_V[x])
-
-
-@kernel
-def _add_two(
-    left_V: UInt16Array, right_V: UInt16Array, first_V: UInt16Array, last_V: UInt16Array, sum_V: UInt16Array
+def _set_both(
+    values_N: UInt16Array, left: np.uint64, right: np.uint64, sums_N: UInt16Array, to: np.uint64, length: np.uint64
 ) -> None:
-    for x in range(sum_V.size):
-        sum_V[x] = np.uint16(sum_V[x] + left_V[x] + right_V[x] + first_V[x] + last_V[x])
+    for x in range(length):
+        sums_N[to + x] = add(values_N[left + x], values_N[right + x])
 
 
 @kernel
-def _exchange(enters_V: UInt16Array, leaves_V: UInt16Array, sum_V: UInt16Array) -> None:
-    for x in range(sum_V.size):
-        sum_V[x] = np.uint16(sum_V[x] + enters_V[x] - leaves_V[x])
-
-
-@kernel
-def _weigh(
-    one_V: UInt16Array, one: np.float32, other_V: UInt16Array, other: np.float32, values_V: Float32Array
+def _add_both(
+    values_N: UInt16Array, left: np.uint64, right: np.uint64, sums_N: UInt16Array, to: np.uint64, length: np.uint64
 ) -> None:
-    for x in range(values_V.size):
-        values_V[x] = np.float32(one_V[x]) * one + np.float32(other_V[x]) * other
+    for x in range(length):
+        sums_N[to + x] = add(sums_N[to + x], add(values_N[left + x], values_N[right + x]))
 
 
 @kernel
-def _spread(values_V: Float32Array, centre: np.float32, near: np.float32, sum_V: Float32Array) -> None:
+def _add_four(
+    values_N: UInt16Array,
+    left: np.uint64,
+    right: np.uint64,
+    first: np.uint64,
+    last: np.uint64,
+    sums_N: UInt16Array,
+    to: np.uint64,
+    length: np.uint64,
+) -> None:
+    for x in range(length):
+        near, far = add(values_N[left + x], values_N[right + x]), add(values_N[first + x], values_N[last + x])
+        sums_N[to + x] = add(sums_N[to + x], add(near, far))
+
+
+@kernel
+def _exchange(
+    values_N: UInt16Array, enters: np.uint64, leaves: np.uint64, sums_N: UInt16Array, to: np.uint64, length: np.uint64
+) -> None:
+    for x in range(length):
+        sums_N[to + x] = sub(add(sums_N[to + x], values_N[enters + x]), values_N[leaves + x])
+
+
+@kernel
+def _weigh(sums_2V: UInt16Array, one: np.float32, other: np.float32, values_V: Float32Array) -> None:
+    sums_N, length = sums_2V.reshape(-1), np.uint64(values_V.size)
+    for x in range(length):
+        values_V[x] = np.float32(sums_N[x]) * one + np.float32(sums_N[length + x]) * other
+
+
+@kernel
+def _spread(
+    values_V: Float32Array, centre: np.float32, near: np.float32, sums_N: Float32Array, to: np.uint64, length: np.uint64
+) -> None:
     """Soften across, and add the values from the second pixel on."""
-    middle_V, right_V = values_V[3:], values_V[6:]
-    for x in range(sum_V.size):
-        sum_V[x] += middle_V[x] * centre + (values_V[x] + right_V[x]) * near
+    middle, right = np.uint64(3), np.uint64(6)
+    for x in range(length):
+        sums_N[to + x] += values_V[middle + x] * centre + (values_V[x] + values_V[right + x]) * near
 
 
 @kernel
@@ -173,48 +189,54 @@ def _sum(
     own_K: Int32Array,
     weights: Float32Array,
     columns_KV: UInt16Array,
-    nothing_V: UInt16Array,
     sums_2V: UInt16Array,
     values_V: Float32Array,
     across_QV: Float32Array,
 ) -> None:
     """For each row from -1 to the image's height, compute the mean over the disk, softened across."""
+    padded_N, columns_N, sums_N = padded_PV.reshape(-1), columns_KV.reshape(-1), sums_2V.reshape(-1)
+    across_N, length = across_QV.reshape(-1), np.uint64(across_QV.shape[1])
+    pitch, wide, none = np.uint64(padded_PV.shape[1]), np.uint64(sums_2V.shape[1]), np.uint64(0)
     radius = reach_K.size - 1
-    margin, length, before = radius + 2, across_QV.shape[1], own_K[radius - 1]
+    margin, before = radius + 2, own_K[radius - 1]
     for k in range(radius + 1):  # as for row -2
         for y in range(margin - 2 - reach_K[k], margin - 1 + reach_K[k]):
-            _exchange(padded_PV[y], nothing_V, columns_KV[k])
+            for x in range(pitch):
+                to = np.uint64(k) * pitch + x
+                columns_N[to] = add(columns_N[to], padded_N[np.uint64(y) * pitch + x])
     for q in range(across_QV.shape[0]):
         y = q + margin - 1
         for k in range(radius + 1):
             if own_K[k] == k:
-                _exchange(padded_PV[y + reach_K[k]], padded_PV[y - 1 - reach_K[k]], columns_KV[k])
-        _take(columns_KV[0, 3 * (margin - 1) :], sums_2V[0])
-        _take(nothing_V, sums_2V[1])
+                enters, leaves = np.uint64(y + reach_K[k]) * pitch, np.uint64(y - 1 - reach_K[k]) * pitch
+                _exchange(padded_N, enters, leaves, columns_N, np.uint64(k) * pitch, pitch)
+        centre = np.uint64(3 * (margin - 1))
+        for x in range(wide):
+            sums_N[x] = columns_N[centre + x]
+            sums_N[wide + x] = np.uint16(0)
         for k in range(1, radius + 1, 2):
-            sum_V = sums_2V[0 if k < INNER else 1]
-            left_V, right_V = columns_KV[own_K[k], 3 * (margin - 1 - k) :], columns_KV[own_K[k], 3 * (margin - 1 + k) :]
+            to, step = none if k < INNER else wide, np.uint64(3 * k)
+            own = np.uint64(own_K[k]) * pitch + centre
             if k == radius:
-                _add(left_V, right_V, sum_V)
+                _add_both(columns_N, own - step, own + step, sums_N, to, wide)
             else:
-                first_V, last_V = (
-                    columns_KV[own_K[k + 1], 3 * (margin - 2 - k) :],
-                    columns_KV[own_K[k + 1], 3 * (margin + k) :],
+                next_own, next_step = np.uint64(own_K[k + 1]) * pitch + centre, np.uint64(3 * k + 3)
+                _add_four(
+                    columns_N, own - step, own + step, next_own - next_step, next_own + next_step, sums_N, to, wide
                 )
-                _add_two(left_V, right_V, first_V, last_V, sum_V)
-        _weigh(sums_2V[0], weights[0], sums_2V[1], weights[0], values_V)
-        across_V = across_QV[q]
+        _weigh(sums_2V, weights[0], weights[0], values_V)
+        row = np.uint64(q) * length
         for x in range(length):
-            across_V[x] = np.float32(0)
-        _spread(values_V, weights[1], weights[2], across_V)
+            across_N[row + x] = np.float32(0)
+        _spread(values_V, weights[1], weights[2], across_N, row, length)
         if weights[3] > 0:
-            _take(nothing_V, sums_2V[0])
-            _take(nothing_V, sums_2V[1])
-            _add(columns_KV[before, 6:], columns_KV[before, 3 * (margin + radius) :], sums_2V[0])
-            _add(columns_KV[radius, 3:], columns_KV[radius, 3 * (margin + radius + 1) :], sums_2V[1])
-            _weigh(sums_2V[0], weights[3], sums_2V[1], weights[4], values_V)
+            edge, outside = np.uint64(before) * pitch, np.uint64(radius) * pitch
+            _set_both(columns_N, edge + np.uint64(6), edge + np.uint64(3 * (margin + radius)), sums_N, none, wide)
+            farther = outside + np.uint64(3 * (margin + radius + 1))
+            _set_both(columns_N, outside + np.uint64(3), farther, sums_N, wide, wide)
+            _weigh(sums_2V, weights[3], weights[4], values_V)
             for x in range(length):
-                across_V[x] += values_V[x]
+                across_N[row + x] += values_V[x]
 
 
 @kernel
@@ -224,35 +246,40 @@ def _soften(
     reach_K: Int32Array,
     weights: Float32Array,
     both_V: UInt16Array,
-    nothing_V: UInt16Array,
     sums_2V: UInt16Array,
     values_V: Float32Array,
     soft_V: Float32Array,
     blurred_HV: UInt8Image,
 ) -> None:
     """Soften down, add what softening leaves at the upper and lower edge of the array, and round down."""
-    radius = reach_K.size - 1
-    margin, length = radius + 2, blurred_HV.shape[1]
+    padded_N, sums_N, across_N, blurred_N = (
+        padded_PV.reshape(-1),
+        sums_2V.reshape(-1),
+        across_QV.reshape(-1),
+        blurred_HV.reshape(-1),
+    )
+    length, pitch, wide = np.uint64(blurred_HV.shape[1]), np.uint64(padded_PV.shape[1]), np.uint64(sums_2V.shape[1])
+    radius, none = reach_K.size - 1, np.uint64(0)
+    margin, start = radius + 2, np.uint64(3 * (radius + 1))
     centre, near, reach = weights[1], weights[2], reach_K[radius - 1]
     for y in range(blurred_HV.shape[0]):
-        above_V, middle_V, below_V = across_QV[y], across_QV[y + 1], across_QV[y + 2]
+        above = np.uint64(y) * length
+        middle, below = above + length, above + length + length
         for x in range(length):
-            soft_V[x] = middle_V[x] * centre + (above_V[x] + below_V[x]) * near
+            soft_V[x] = across_N[middle + x] * centre + (across_N[above + x] + across_N[below + x]) * near
         if weights[3] > 0:
-            p, start = y + margin, 3 * (margin - 1)
-            _take(padded_PV[p - radius], both_V)
-            _add(padded_PV[p + radius], nothing_V, both_V)
-            _take(both_V[start:], sums_2V[0])
+            upper, lower = np.uint64(y + margin - radius) * pitch, np.uint64(y + margin + radius) * pitch
+            _set_both(padded_N, upper, lower, both_V, none, pitch)
+            for x in range(wide):
+                sums_N[x] = both_V[start + x]
             for k in range(1, reach + 1):
-                _add(both_V[start - 3 * k :], both_V[start + 3 * k :], sums_2V[0])
-            _take(nothing_V, sums_2V[1])
-            _add(padded_PV[p - radius - 1, start:], padded_PV[p + radius + 1, start:], sums_2V[1])
-            _weigh(sums_2V[0], weights[3], sums_2V[1], weights[4], values_V)
-            _spread(values_V, centre, near, soft_V)
-        blurred_V = blurred_HV[y]
+                _add_both(both_V, start - np.uint64(3 * k), start + np.uint64(3 * k), sums_N, none, wide)
+            _set_both(padded_N, upper - pitch + start, lower + pitch + start, sums_N, wide, wide)
+            _weigh(sums_2V, weights[3], weights[4], values_V)
+            _spread(values_V, centre, near, soft_V, none, length)
         for x in range(length):
             value = max(min(soft_V[x], np.float32(255 + TIE)) - np.float32(TIE), np.float32(0))
-            blurred_V[x] = np.uint8(np.int32(value))
+            blurred_N[above + x] = np.uint8(np.int32(value))
 
 
 CORRUPTION = Corruption(
