@@ -255,12 +255,13 @@ def _smooth(
 
 @kernel
 def _interpolate(few_JV: Float32Array, first_H: Int32Array, weights_HT: Float32Array, values_HV: Float32Array) -> None:
+    few_N, values_N, length = few_JV.reshape(-1), values_HV.reshape(-1), np.uint64(values_HV.shape[1])
     for y in range(values_HV.shape[0]):
-        values_V, first = values_HV[y], first_H[y]
-        row_V, weight = few_JV[first], weights_HT[y, 0]
-        for x in range(values_V.size):
-            values_V[x] = row_V[x] * weight
+        row, to, weight = np.uint64(first_H[y]) * length, np.uint64(y) * length, weights_HT[y, 0]
+        for x in range(length):
+            values_N[to + x] = few_N[row + x] * weight
         for t in range(1, weights_HT.shape[1]):
-            row_V, weight = few_JV[first + t], weights_HT[y, t]
-            for x in range(values_V.size):
-                values_V[x] += row_V[x] * weight
+            row += length
+            weight = weights_HT[y, t]
+            for x in range(length):
+                values_N[to + x] += few_N[row + x] * weight
