@@ -12,13 +12,16 @@ Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `pixelate` of hendrycks
 
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from robustbench_cls.core.arrays import Int32Array, UInt8Image, UInt16Array
+from robustbench_cls.core.arrays import Int32Array, UInt8Array, UInt8Image, UInt16Array, UInt32Array, UInt64Array
 from robustbench_cls.core.corruption import Corruption
-from robustbench_cls.core.kernel import kernel
+from robustbench_cls.core.kernel import add, kernel, mul, shr
 from robustbench_cls.core.keys import Key
+from robustbench_cls.core.scratch import scratch
 
 FRACTION = (0.6, 0.5, 0.4, 0.3, 0.25)
 """Side of the small image as a share of the image's side, by severity."""
@@ -34,18 +37,35 @@ def render(image_HW3: UInt8Image, severity: int) -> UInt8Image:
     height, width, _ = image_HW3.shape
     rows = int(height * FRACTION[severity - 1])
     columns = int(width * FRACTION[severity - 1])
-    narrow = np.empty((height, columns, 3), np.uint8)
-    small = np.empty((rows, columns, 3), np.uint8)
-    large = np.empty_like(image_HW3)
-    sums_R = np.empty(3 * columns, np.int32)
-    fewest, places_R, weights_R = _windows(width, columns)
-    windows_2R = np.zeros((2, 3 * width), np.uint16)
+    fewest, places_w, weights_r = _windows(width, columns)
+    windows_R = scratch("pixelate_windows", (6 * width + 1,), np.uint16)
+    sums_r = scratch("pixelate_sums", (3 * columns + 1,), np.uint16)
+    narrow_Hr = scratch("pixelate_narrow", (height, 3 * columns), np.uint8)
     _average_columns(
-        image_HW3.reshape(height, -1), fewest, places_R, weights_R, windows_2R, sums_R, narrow.reshape(height, -1)
+        image_HW3.reshape(height, -1),
+        fewest,
+        places_w,
+        weights_r,
+        windows_R,
+        _pixels(windows_R, np.uint64),
+        sums_r,
+        _pixels(sums_r, np.uint64),
+        narrow_Hr,
     )
-    _average_rows(narrow.reshape(height, -1), _boxes(height, rows), sums_R, small.reshape(rows, -1))
-    _repeat(small.reshape(rows, -1), _nearest(rows, height), _nearest(columns, width), large.reshape(height, -1))
-    return large
+    totals_r = scratch("pixelate_totals", (3 * columns,), np.int32)
+    small_hr = scratch("pixelate_small", (rows * 3 * columns + 1,), np.uint8)
+    _average_rows(narrow_Hr, _boxes(height, rows), totals_r, small_hr)
+    large_N = np.empty(image_HW3.size + 1, np.uint8)
+    large_P = _pixels(large_N, np.uint32)
+    _repeat(_pixels(small_hr, np.uint32), _nearest(rows, height), _nearest(columns, width), large_N, large_P)
+    return large_N[:-1].reshape(image_HW3.shape)
+
+
+def _pixels(values_N: npt.NDArray[Any], word: npt.DTypeLike) -> npt.NDArray[Any]:
+    """The pixels, one word each. A word has a fourth channel: the next pixel's first one, so write from the left."""
+    size = values_N.itemsize
+    words: npt.NDArray[Any] = np.ndarray((values_N.size // 3,), word, values_N.data, strides=(3 * size,))
+    return words
 
 
 @lru_cache(maxsize=64)
@@ -64,12 +84,11 @@ def _boxes(size: int, small: int) -> Int32Array:
 
 @lru_cache(maxsize=64)
 def _windows(size: int, small: int) -> tuple[int, Int32Array, Int32Array]:
-    """The fewest pixels of a box, and for each value of a small row its place among the windows and its weight."""
+    """The fewest pixels of a box, each box's place among the windows, and the weight of each value of a small row."""
     boxes = _boxes(size, small)
     fewest = int(boxes[:, 1].min())
     wider = boxes[:, 1] > fewest  # boxes have `fewest` pixels or one more
-    places = 3 * boxes[:, :1] + np.arange(3) + 3 * size * wider[:, None]
-    return fewest, places.reshape(-1).astype(np.int32), np.repeat(boxes[:, 2], 3)
+    return fewest, (boxes[:, 0] + size * wider).astype(np.int32), np.repeat(boxes[:, 2], 3)
 
 
 @lru_cache(maxsize=64)
@@ -88,62 +107,62 @@ def _nearest(small: int, size: int) -> Int32Array:
 def _average_columns(
     rows_HR: UInt8Image,
     fewest: int,
-    places_r: Int32Array,
+    places_w: Int32Array,
     weights_r: Int32Array,
-    windows_2R: UInt16Array,
-    sums_r: Int32Array,
+    windows_R: UInt16Array,
+    windows_2W: UInt64Array,
+    sums_r: UInt16Array,
+    sums_w: UInt64Array,
     narrow_Hr: UInt8Image,
 ) -> None:
-    windows = windows_2R.reshape(-1)
-    narrower, wider = windows_2R[0], windows_2R[1]
-    for y in range(rows_HR.shape[0]):
-        row = rows_HR[y]
+    rows_N, narrow_N = rows_HR.reshape(-1), narrow_Hr.reshape(-1)
+    length, short, reach = np.uint64(rows_HR.shape[1]), np.uint64(narrow_Hr.shape[1]), np.uint64(3 * fewest)
+    for y in range(np.uint64(rows_HR.shape[0])):
+        row, to = y * length, y * short
         # sums every window of the row, though most are not used: branching on each box is twice as slow
-        for i in range(row.size):
-            narrower[i] = np.uint16(row[i])
-        for k in range(1, fewest):
-            shifted = row[3 * k :]
-            for i in range(shifted.size):
-                narrower[i] += np.uint16(shifted[i])
-        last = row[3 * fewest :]
-        for i in range(last.size):
-            wider[i] = narrower[i] + np.uint16(last[i])
-        for i in range(sums_r.size):
-            sums_r[i] = np.int32(windows[places_r[i]])
-        out = narrow_Hr[y]
-        for i in range(sums_r.size):
-            out[i] = np.uint8(np.int32(sums_r[i] * weights_r[i] + np.int32(1 << 21)) >> np.int32(22))
+        for i in range(length):
+            windows_R[i] = np.uint16(rows_N[row + i])
+        for k in range(np.uint64(3), reach, np.uint64(3)):
+            for i in range(length - k):
+                windows_R[i] = add(windows_R[i], np.uint16(rows_N[row + k + i]))
+        for i in range(length - reach):
+            windows_R[length + i] = add(windows_R[i], np.uint16(rows_N[row + reach + i]))
+        for x in range(np.uint64(places_w.size)):
+            sums_w[x] = windows_2W[np.uint64(places_w[x])]
+        for i in range(short):
+            total = add(mul(np.int32(sums_r[i]), weights_r[i]), 1 << 21)
+            narrow_N[to + i] = np.uint8(shr(total, 22))
 
 
 @kernel
-def _average_rows(narrow_Hr: UInt8Image, boxes: Int32Array, sums_r: Int32Array, small_hr: UInt8Image) -> None:
+def _average_rows(narrow_Hr: UInt8Image, boxes: Int32Array, totals_r: Int32Array, small_hr: UInt8Image) -> None:
+    narrow_N, short = narrow_Hr.reshape(-1), np.uint64(narrow_Hr.shape[1])
     for y in range(boxes.shape[0]):
-        sums_r[:] = 0
+        for i in range(short):
+            totals_r[i] = np.int32(0)
         for k in range(boxes[y, 0], boxes[y, 0] + boxes[y, 1]):
-            row = narrow_Hr[k]
-            for i in range(sums_r.size):
-                sums_r[i] += np.int32(row[i])
-        out = small_hr[y]
-        weight = boxes[y, 2]
-        for i in range(sums_r.size):
-            out[i] = np.uint8(np.int32(sums_r[i] * weight + np.int32(1 << 21)) >> np.int32(22))
+            row = np.uint64(k) * short
+            for i in range(short):
+                totals_r[i] = add(totals_r[i], np.int32(narrow_N[row + i]))
+        to, weight = np.uint64(y) * short, boxes[y, 2]
+        for i in range(short):
+            small_hr[to + i] = np.uint8(shr(add(mul(totals_r[i], weight), 1 << 21), 22))
 
 
 @kernel
-def _repeat(small_hr: UInt8Image, rows_H: Int32Array, columns_W: Int32Array, large_HR: UInt8Image) -> None:
-    for y in range(rows_H.size):
-        out = large_HR[y]
-        if y > 0 and rows_H[y] == rows_H[y - 1]:
-            above = large_HR[y - 1]
-            for i in range(out.size):
-                out[i] = above[i]
+def _repeat(
+    small_w: UInt32Array, rows_H: Int32Array, columns_W: Int32Array, large_N: UInt8Array, large_P: UInt32Array
+) -> None:
+    width, length = np.uint64(columns_W.size), np.uint64(3 * columns_W.size)
+    columns = np.uint64(small_w.size) // np.uint64(rows_H[rows_H.size - 1] + 1)
+    for y in range(np.uint64(rows_H.size)):
+        if y > 0 and rows_H[y] == rows_H[y - np.uint64(1)]:
+            for i in range(length):
+                large_N[y * length + i] = large_N[y * length - length + i]
         else:
-            row = small_hr[rows_H[y]]
-            for x in range(columns_W.size):
-                k = 3 * np.int64(columns_W[x])
-                out[3 * x] = row[k]
-                out[3 * x + 1] = row[k + 1]
-                out[3 * x + 2] = row[k + 2]
+            row = np.uint64(rows_H[y]) * columns
+            for x in range(width):
+                large_P[y * width + x] = small_w[row + np.uint64(columns_W[x])]
 
 
 CORRUPTION = Corruption(
