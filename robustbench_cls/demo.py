@@ -1,7 +1,7 @@
 """`robust demo`: the whole main job once, on data drawn here, with the very functions behind the other commands.
 
 The recipes run side by side, a process each: a network this small keeps one core busy and no more, so that on
-two cores both are done in the time of one.
+two cores both are done in the time of one. While they train, this process compiles the corruptions for both.
 """
 
 import multiprocessing
@@ -12,7 +12,11 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from robustbench_cls.builders.shapes import build_shapes
+from robustbench_cls.core.discovery import discover
 from robustbench_cls.core.progress import progress_items, use_line
+from robustbench_cls.core.suite import Suite
+from robustbench_cls.corruptions.compiling import compile_corruptions
+from robustbench_cls.corruptions.engine import all_corruptions
 from robustbench_cls.report.page import write_report
 
 MODEL = "test_resnet"
@@ -56,6 +60,10 @@ def run_demo(out: Path) -> Path:
             pool.submit(train_and_evaluate, recipe, data, folder, SETTINGS, line)
             for recipe, folder, line in zip(RECIPES, folders, lines, strict=True)
         ]
+        use_line(len(RECIPES))
+        suites = [discover("robustbench_cls.suites", Suite)[name] for name in SUITES]
+        conditions = [(c, suite.variant) for suite in suites if suite.corrupts for c in suite.conditions]
+        compile_corruptions((all_corruptions()[c.name], c.severity, variant) for c, variant in conditions)
         for job in jobs:
             job.result()
     return write_report(folders, out / "index.html")

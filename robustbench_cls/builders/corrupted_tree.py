@@ -21,6 +21,7 @@ from robustbench_cls.core.keys import keyed_subset
 from robustbench_cls.core.run import names_sha256
 from robustbench_cls.core.suite import IMAGENET_224, Protocol, Suite
 from robustbench_cls.core.workers import MOST_WORKERS, usable_cores
+from robustbench_cls.corruptions.compiling import compile_corruptions
 from robustbench_cls.corruptions.engine import corrupt_image, engine_version
 from robustbench_cls.corruptions.jpeg import QUALITY, jpeg_file
 from robustbench_cls.data.crops import crop_of
@@ -84,6 +85,7 @@ def write_corrupted_tree(
     wanted = [[(c, s, folder / name) for c, s, folder in folders] for name in names]
     missing = [[entry for entry in files if not entry[2].exists()] for files in wanted]
     total = len(names) * len(folders)
+    compile_corruptions(((c, s, options.variant) for files in missing for c, s, _ in files))
     advance = progress(total, total - sum(map(len, missing)))
 
     def make(index: int) -> UserError | None:

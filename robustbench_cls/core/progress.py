@@ -51,6 +51,22 @@ def progress_bar(total: int, done: int, label: str, *, show: bool, unit: str = "
     )
 
 
+def waiting_bar(total: int, label: str, *, show: bool, delay: float) -> "tqdm[NoReturn]":
+    """A bar that a terminal shows after `delay` seconds, and that leaves no line behind."""
+    from tqdm import tqdm
+
+    return tqdm(
+        total=total,
+        desc=label,
+        disable=not (show and sys.stderr.isatty()),
+        delay=delay,
+        mininterval=_pause(),
+        leave=False,
+        dynamic_ncols=True,
+        position=_line or None,
+    )
+
+
 def progress_items(items: Iterable[T], /, *, desc: str, total: int) -> Iterable[T]:
     """Give the items one by one, and count them with a progress bar."""
     from tqdm import tqdm

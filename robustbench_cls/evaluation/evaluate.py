@@ -15,13 +15,14 @@ from robustbench_cls.core.run import Circumstances
 from robustbench_cls.core.suite import Protocol, Suite
 from robustbench_cls.core.versions import versions
 from robustbench_cls.core.workers import loading_workers
+from robustbench_cls.corruptions.compiling import compile_corruptions
 from robustbench_cls.data.batches import Part, Rows
 from robustbench_cls.data.crop_cache import Crops, open_crops
 from robustbench_cls.data.label_spaces import in_words
 from robustbench_cls.evaluation.checks import Witness, warnings_of
 from robustbench_cls.evaluation.loop import measure
 from robustbench_cls.evaluation.options import EvaluationOptions, Shard, read_shard
-from robustbench_cls.evaluation.plan import Plan, plan
+from robustbench_cls.evaluation.plan import Corrupt, Plan, plan
 from robustbench_cls.evaluation.shards import join, not_stored, share
 from robustbench_cls.models.classifier import Classifier
 from robustbench_cls.models.load import from_module, load_classifier
@@ -141,6 +142,9 @@ def _measure_missing(
     left = [rows for stretch in mine for rows in not_stored(run, stretch)]
     total, missing = sum(map(len, mine)), sum(map(len, left))
     if left:
+        changes = [rows.part.change for rows in left]
+        generated = [(c.corruption, c.severity, c.variant) for c in changes if isinstance(c, Corrupt)]
+        compile_corruptions(generated, show=options.progress)
         left = with_crops(left, options, workers)
         require_same_pixels(run, dict(checksum for rows in left if (checksum := rows.part.crops.checksum) is not None))
         at_the_start = left[0].part.condition == suite_plan.parts[0].condition and left[0].start == 0
