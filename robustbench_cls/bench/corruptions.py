@@ -36,6 +36,10 @@ T = TypeVar("T")
 OURS = "robustbench_cls"
 OUR_PUBLISHED = "robustbench_cls, published"
 
+PILLOW_STEP = "pillow"
+CLEAN = "clean"
+"""Stands for a corruption where the JPEG step is timed on the photos as they are."""
+
 WARM_UP_MS = 5.0
 """Milliseconds of work at the beginning of a turn that do not count; at least one call."""
 
@@ -71,8 +75,8 @@ class Benchmark:
     Attributes:
         timings: by condition and engine. This engine is timed as the reference's own algorithm; where the published
             one is another, that is timed too.
-        jpeg: mean milliseconds of the quality-85 step by engine.
-        jpeg_identical: whether the step gives Pillow's pixels on every photo.
+        jpeg: those of the quality-85 step, ours and Pillow's, on clean photos (`CLEAN`) and after each condition.
+        jpeg_identical: whether the step gives Pillow's pixels each time.
         two_threads: throughput of two threads divided by that of one, over all conditions.
         first_seconds: time of the first pass over all conditions in both variants, with an empty cache, so with
             compilation.
@@ -82,7 +86,7 @@ class Benchmark:
     size: int
     photos: int
     timings: tuple[Timing, ...]
-    jpeg: dict[str, float]
+    jpeg: tuple[Timing, ...]
     jpeg_identical: bool
     two_threads: float
     first_seconds: float
@@ -105,6 +109,17 @@ class Benchmark:
         ours, reference = self.total(OURS, names), self.total(REFERENCE, names)
         return reference / ours if ours and reference else None
 
+    def jpeg_mean(self, engine: str, names: Sequence[str]) -> float | None:
+        """The mean milliseconds of the JPEG step after these corruptions, or None where none was measured."""
+        found = [t.milliseconds for t in self.jpeg if t.engine == engine and t.corruption in names]
+        return statistics.mean(found) if found else None
+
+    def with_jpeg(self, engine: str, names: Sequence[str]) -> float | None:
+        """As `total`, with the JPEG step after each condition: our own after this engine, Pillow's after others."""
+        total = self.total(engine, names)
+        step = self.jpeg_mean(OURS if engine == OURS else PILLOW_STEP, names)
+        return None if total is None or step is None else total + step * len(SEVERITIES) * len(names)
+
     def slowest(self, name: str) -> float:
         """Milliseconds of this engine's slowest severity, in either variant."""
         ours = (OURS, OUR_PUBLISHED)
@@ -120,24 +135,25 @@ def bench_corruptions(
         UserError: OpenCV can't be loaded.
     """
     load_reference()
-    timings = []
+    timings: list[Timing] = []
     with _one_thread_each():
+        jpeg, identical = _jpeg_medians(CLEAN, 0, images, repeats)
         for name in names:
             for severity in SEVERITIES:
                 candidates = _candidates(all_corruptions()[name], severity)
                 for engine, found in _medians(candidates, images, repeats).items():
                     timings.append(Timing(name, severity, engine, found))
+                after = [corrupt_image(image, all_corruptions()[name], severity, "0", 0) for image in images]
+                steps, same = _jpeg_medians(name, severity, after, repeats)
+                jpeg, identical = [*jpeg, *steps], identical and same
                 advance()
-        jpeg = {OURS: jpeg_roundtrip, "pillow": pillow_roundtrip}
-        jpeg_times = {engine: _mean_of_medians(run, images, repeats) for engine, run in jpeg.items()}
-        identical = all(np.array_equal(jpeg_roundtrip(image), pillow_roundtrip(image)) for image in images)
         gain = _two_threads(images, names)
     first, cached = _compile_times(names)
     return Benchmark(
         size=images[0].shape[0],
         photos=len(images),
         timings=tuple(timings),
-        jpeg=jpeg_times,
+        jpeg=tuple(jpeg),
         jpeg_identical=identical,
         two_threads=gain,
         first_seconds=first,
@@ -173,19 +189,20 @@ def _medians(candidates: dict[str, Run], images: Sequence[UInt8Image], repeats: 
     return {name: statistics.median(times) for name, times in found.items()}
 
 
+def _jpeg_medians(name: str, severity: int, images: Sequence[UInt8Image], repeats: int) -> tuple[list[Timing], bool]:
+    """The time of both JPEG steps on these images, and whether both give the same pixels."""
+    steps: dict[str, Run] = {OURS: jpeg_roundtrip, PILLOW_STEP: pillow_roundtrip}
+    found = _medians(steps, images, repeats)
+    same = all(np.array_equal(jpeg_roundtrip(image), pillow_roundtrip(image)) for image in images)
+    return [Timing(name, severity, engine, milliseconds) for engine, milliseconds in found.items()], same
+
+
 def _warm_up(run: Run, images: Sequence[UInt8Image]) -> None:
     spent = 0.0
     for image in cycle(images):
         spent += milliseconds(run, image)
         if spent >= WARM_UP_MS:
             return
-
-
-def _mean_of_medians(run: Run, images: Sequence[UInt8Image], repeats: int) -> float:
-    _warm_up(run, images)
-    return statistics.mean(
-        statistics.median(milliseconds(run, image) for _ in range(max(repeats, 3))) for image in images
-    )
 
 
 def milliseconds(run: Callable[[T], object], image: T) -> float:

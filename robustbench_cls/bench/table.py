@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from robustbench_cls.bench.corruptions import OURS, Benchmark
+from robustbench_cls.bench.corruptions import CLEAN, OURS, PILLOW_STEP, Benchmark
 from robustbench_cls.bench.data import PILLOW, DataBenchmark
 from robustbench_cls.bench.evaluation import EvaluationBenchmark
+from robustbench_cls.bench.peers import REFERENCE
 from robustbench_cls.bench.statistics import StatisticsBenchmark
 from robustbench_cls.core.corruption import EXTRA, IMAGENET_C
 from robustbench_cls.core.suite import IMAGENET_224
@@ -91,16 +92,35 @@ def _row(measured: Benchmark, label: str, names: Sequence[str], engines: Sequenc
 
 
 def _figures(measured: Benchmark) -> list[str]:
-    jpeg = ", ".join(f"{engine} {milliseconds:.2f} ms" for engine, milliseconds in measured.jpeg.items())
     same = "identical pixels" if measured.jpeg_identical else "PIXELS DIFFER"
+    shown = {"of clean photos": CLEAN, "after gaussian_noise": "gaussian_noise"}
+    steps = [text for label, name in shown.items() if (text := _jpeg_step(measured, label, name))]
     return [
         f"Milliseconds for one image of {measured.size} px in all five severities: sums of medians over "
         f"{measured.photos} photo(s), one thread each; 'slowest severity' is ours for one.",
-        f"JPEG quality 85, mean of an image: {jpeg}; {same}.",
+        f"JPEG step, quality 85: {'; '.join(steps)}; {same}.",
+        *_with_jpeg(measured),
         f"Two threads: {measured.two_threads:.2f} times the throughput of one (less where other programs run).",
         f"First pass over these after installing: {measured.first_seconds:.1f} s with compilation; "
         f"in later processes {measured.cached_seconds:.1f} s.",
         _where(measured.machine, measured.versions),
+    ]
+
+
+def _jpeg_step(measured: Benchmark, label: str, name: str) -> str:
+    ours, pillows = (measured.jpeg_mean(engine, [name]) for engine in (OURS, PILLOW_STEP))
+    if not ours or not pillows:
+        return ""
+    return f"{label} {ours:.3f} ms, Pillow {pillows:.3f} ms, {pillows / ours:.1f} times"
+
+
+def _with_jpeg(measured: Benchmark) -> list[str]:
+    ours, theirs = (measured.with_jpeg(engine, IMAGENET_C) for engine in (OURS, REFERENCE))
+    if not ours or not theirs:
+        return []
+    return [
+        f"ImageNet-C with the JPEG step after each of the 75 conditions: {OURS} {ours:.1f} ms, {REFERENCE} with "
+        f"Pillow's step {theirs:.0f} ms, {theirs / ours:.1f} times."
     ]
 
 
