@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from robustbench_cls.core.arrays import UInt8Image
 from robustbench_cls.core.corruption import MINIMUM_SIDE, SEVERITIES
 
 
@@ -25,6 +26,15 @@ def require_condition(severity: int, seed: int) -> None:
     if severity not in SEVERITIES:
         raise ValueError(f"severity must be 1..5, got {severity}")
     require_integer("seed", seed)
+
+
+def plain(image: UInt8Image) -> UInt8Image:
+    """The image itself where it is a contiguous array that may be written, else a copy that is one.
+
+    Kernels would be compiled again for another kind of array.
+    """
+    known = type(image) is np.ndarray and image.flags.c_contiguous and image.flags.writeable
+    return image if known else np.array(image, order="C")
 
 
 def require_images(

@@ -16,7 +16,7 @@ from robustbench_cls.core.discovery import discover, own_files, pick
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.keys import Key
 from robustbench_cls.core.suite import Condition
-from robustbench_cls.corruptions.checks import require_condition, require_images
+from robustbench_cls.corruptions.checks import plain, require_condition, require_images
 
 Images = TypeVar("Images")
 """A uint8 numpy array (HW3, BHW3) or torch tensor (3HW, B3HW)."""
@@ -96,9 +96,7 @@ def corrupt_image(
     """
     require_condition(severity, seed)
     require_images(image_HW3, (3,))
-    plain = type(image_HW3) is np.ndarray and image_HW3.flags.c_contiguous and image_HW3.flags.writeable
-    if not plain:  # kernels would be compiled again for another kind of array
-        image_HW3 = np.array(image_HW3, order="C")
+    image_HW3 = plain(image_HW3)
     key = Key.of("corruption", int(seed), image_id, corruption.name, int(severity))
     apply = corruption.as_package if variant == "imagecorruptions" else None
     corrupted_HW3 = (apply or corruption.apply)(image_HW3, int(severity), key)

@@ -11,7 +11,7 @@ from io import BytesIO
 import numpy as np
 
 from robustbench_cls.core.arrays import UInt8Image, UInt16Array
-from robustbench_cls.corruptions.checks import require_images, require_integer
+from robustbench_cls.corruptions.checks import plain, require_images, require_integer
 from robustbench_cls.corruptions.jpeg_blocks import divisors, through_steps
 from robustbench_cls.corruptions.jpeg_planes import image_of, planes_of
 
@@ -60,7 +60,7 @@ def jpeg_roundtrip(image_HW3: UInt8Image, quality: int = QUALITY) -> UInt8Image:
     Source: `make_imagenet_c.py` of hendrycks/robustness; for the rounding, libjpeg-turbo.
     """
     _check(image_HW3, quality)
-    planes = planes_of(np.ascontiguousarray(image_HW3))
+    planes = planes_of(plain(image_HW3))
     luma, chroma = _divisors(int(quality))
     through_steps(planes.luma_8N, luma)
     through_steps(planes.chroma_8N, chroma)

@@ -27,7 +27,6 @@ from robustbench_cls.core.scratch import scratch
 ZOOMS = ((1.11, 0.01), (1.16, 0.01), (1.21, 0.02), (1.26, 0.02), (1.31, 0.03))
 """End and step of the zoom factors, by severity. They start at 1; the end is left out, but for a rounding error."""
 
-
 GROUP = 8
 """Pixels that are enlarged at once: 64-bit words of a 512-bit register. No more than two of them repeat a column."""
 

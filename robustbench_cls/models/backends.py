@@ -15,7 +15,7 @@ from torch import nn
 
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.progress import notice
-from robustbench_cls.models.choices import CPU_ONLY, require
+from robustbench_cls.models.choices import CPU_ONLY, IN_TORCH, require
 from robustbench_cls.models.classifier import Forward, Pipeline, Preprocessing
 from robustbench_cls.models.convert import OPEN, ConversionError, compiled, foreign, in_torch, opened, write
 from robustbench_cls.models.kept_networks import forget, keep, kept
@@ -183,7 +183,7 @@ def open_onnx_file(
     Raises:
         UserError: the backend can't be had, or can't run this file.
     """
-    if backend in {"torch", "compile"}:
+    if backend in IN_TORCH:
         raise UserError(f"{file.path} is an ONNX file, which {backend} can't run. Use openvino or onnxruntime.")
     precision = "float32" if precision == "auto" else precision
     cpu = torch.device("cpu")

@@ -8,6 +8,13 @@ from types import ModuleType
 from robustbench_cls.core.discovery import did_you_mean
 from robustbench_cls.core.errors import UserError
 
+IN_TORCH = ("torch", "compile")
+"""Backends that run on PyTorch's threads."""
+
+AT_ONCE = {"openvino": 2}
+"""Batches that a backend may be asked for at once, from as many threads; one where it is not named. A core that is done
+with its share of a batch then begins the next one, and does not wait for the cores that corrupt images meanwhile."""
+
 BACKENDS = ("auto", "torch", "compile", "onnxruntime", "openvino")
 PRECISIONS = ("auto", "float32", "bfloat16")
 CPU_ONLY = ("onnxruntime", "openvino")

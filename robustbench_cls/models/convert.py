@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 from types import ModuleType
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 
 from robustbench_cls.core.errors import UserError, first_line
-from robustbench_cls.models.choices import require
+from robustbench_cls.models.choices import AT_ONCE, require
 from robustbench_cls.models.classifier import Forward, Pipeline
 
 MOST_STREAMS = 8
@@ -122,9 +123,18 @@ def _openvino_forward(model: Any, precision: str) -> Forward:
         "NUM_STREAMS": streams,
     }
     compiled = require("openvino").Core().compile_model(model, "CPU", settings)
-    requests = [compiled.create_infer_request() for _ in range(streams)]
+    free: SimpleQueue[list[Any]] = SimpleQueue()
+    for _ in range(AT_ONCE["openvino"]):
+        free.put([compiled.create_infer_request() for _ in range(streams)])
 
     def forward(images: torch.Tensor) -> torch.Tensor:
+        requests = free.get()
+        try:
+            return answered(requests, images)
+        finally:
+            free.put(requests)
+
+    def answered(requests: list[Any], images: torch.Tensor) -> torch.Tensor:
         pieces = np.array_split(images.cpu().numpy(), min(streams, len(images)))
         used = requests[: len(pieces)]
         for request, piece in zip(used, pieces, strict=True):

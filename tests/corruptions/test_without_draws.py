@@ -18,7 +18,7 @@ every_module = pytest.mark.parametrize("module", SHARES, ids=lambda module: modu
 
 @every_module
 @pytest.mark.parametrize("severity", SEVERITIES)
-@pytest.mark.parametrize("size", [(64, 64), (57, 91), (32, 200)], ids=str)
+@pytest.mark.parametrize("size", [(64, 64), (57, 91), (32, 200), (300, 229)], ids=str)
 def test_the_packages_picture(module, severity: int, size: tuple[int, int], photo):
     image = photo(*size)
     theirs, draws = by_package(module.CORRUPTION.name, image, severity)
@@ -41,6 +41,19 @@ def test_the_packages_picture_of_a_real_photo(module, severity: int, shared: Pat
 def test_pixelate_is_identical_at_every_size(severity: int, size: tuple[int, int]):
     image = np.random.default_rng(severity).integers(0, 256, (*size, 3), dtype=np.uint8)
     np.testing.assert_array_equal(pixelate.render(image, severity), by_package("pixelate", image, severity)[0])
+
+
+@pytest.mark.parametrize("severity", SEVERITIES)
+def test_groups_of_zoom_blur_hold_the_columns_of_each_enlargement(severity: int):
+    end, step = zoom_blur.ZOOMS[severity - 1]
+    for width in range(32, 400):
+        groups_LC3 = zoom_blur._layers(severity, 32, width).groups_LC3
+        lanes = np.arange(4 * zoom_blur.GROUP, step=4)
+        repeats_LCG = (groups_LC3[..., 1:, None] <= lanes).sum(axis=2)
+        first_LC1 = groups_LC3[..., :1] // 4 - zoom_blur.GROUP
+        columns_LW = (first_LC1 + lanes // 4 - repeats_LCG).reshape(len(groups_LC3), -1)[:, :width]
+        expected = [zoom_blur._places(width, zoom)[0] for zoom in np.arange(1, end, step)[1:]]
+        np.testing.assert_array_equal(columns_LW, expected, str(width))
 
 
 @pytest.mark.parametrize("module", [brightness, saturate], ids=lambda module: module.CORRUPTION.name)

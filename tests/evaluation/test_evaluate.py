@@ -1,5 +1,8 @@
 import hashlib
+import itertools
 import shutil
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -117,6 +120,28 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(
     monkeypatch.setattr(loop, "columns", real)
     evaluate(toy_checkpoint, FEW, options(toy, tmp_path / "stopped"))
     assert digests(tmp_path / "stopped") == digests(tmp_path / "whole")
+
+
+def test_batches_that_are_answered_at_once_are_stored_in_order(toy: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
+    loaded = load_classifier(toy_checkpoint, device="cpu", backend="torch")
+    together, calls, threads = threading.Barrier(2, timeout=20), itertools.count(), torch.get_num_threads()
+
+    def forward(images_BHW3: torch.Tensor) -> torch.Tensor:
+        assert torch.get_num_threads() == 1
+        call = next(calls)
+        if call < 2:
+            together.wait()
+        if call % 2 == 0:  # the second of two is done first
+            time.sleep(0.02)
+        return loaded.logits(images_BHW3)
+
+    several = replace(loaded, backend="openvino", forward=forward)
+    (plain,) = evaluate(loaded, "imagenet", options(toy, tmp_path / "plain"))
+    (at_once,) = evaluate(several, "imagenet", options(toy, tmp_path / "at_once", checks=False))
+    assert plain.predictions().image_ids == at_once.predictions().image_ids
+    for name, values in plain.predictions().columns.items():
+        np.testing.assert_allclose(at_once.predictions().columns[name], values, rtol=1e-5)
+    assert torch.get_num_threads() == threads
 
 
 def test_limit_draws_the_same_images_for_every_model(toy: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
