@@ -18,7 +18,7 @@ every_module = pytest.mark.parametrize("module", SHARES, ids=lambda module: modu
 
 @every_module
 @pytest.mark.parametrize("severity", SEVERITIES)
-@pytest.mark.parametrize("size", [(64, 64), (57, 91), (32, 200), (300, 229)], ids=str)
+@pytest.mark.parametrize("size", [(64, 64), (57, 91), (32, 200)], ids=str)
 def test_the_packages_picture(module, severity: int, size: tuple[int, int], photo):
     image = photo(*size)
     theirs, draws = by_package(module.CORRUPTION.name, image, severity)
