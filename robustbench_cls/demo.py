@@ -14,6 +14,7 @@ from pathlib import Path
 from robustbench_cls.builders.shapes import build_shapes
 from robustbench_cls.core.discovery import discover
 from robustbench_cls.core.progress import progress_items, use_line
+from robustbench_cls.core.recipe import Setting
 from robustbench_cls.core.suite import Suite
 from robustbench_cls.corruptions.compiling import compile_corruptions
 from robustbench_cls.corruptions.engine import all_corruptions
@@ -25,15 +26,15 @@ SUITES = ("imagenet", "imagenet-c", "imagenet-a", "stylized-imagenet")
 TRAIN, VAL = 300, 15
 """Images a class: enough to learn from, and few enough to corrupt in 75 ways within a minute."""
 
-SETTINGS = {
-    "epochs": "8",
-    "input_size": "64",
-    "batch_size": "32",
+SETTINGS: dict[str, Setting] = {
+    "epochs": 8,
+    "input_size": 64,
+    "batch_size": 32,
     "optimizer": "adamw",
-    "lr": "0.032",
-    "weight_decay": "0.05",
-    "label_smoothing": "0.1",
-    "crop_scale_min": "0.35",
+    "lr": 0.032,
+    "weight_decay": 0.05,
+    "label_smoothing": 0.1,
+    "crop_scale_min": 0.35,
 }
 """Of both recipes alike, so that only the recipe differs."""
 
@@ -69,7 +70,7 @@ def run_demo(out: Path) -> Path:
     return write_report(folders, out / "index.html")
 
 
-def train_and_evaluate(recipe: str, data: Path, folder: Path, settings: Mapping[str, str], line: int) -> None:
+def train_and_evaluate(recipe: str, data: Path, folder: Path, settings: Mapping[str, Setting], line: int) -> None:
     """One recipe's training and evaluation, on its share of the cores."""
     import torch
 

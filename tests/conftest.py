@@ -74,7 +74,7 @@ def toy_checkpoint(toy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`best.pt` of one epoch on the toy data."""
     from robustbench_cls import TrainingOptions, train
 
-    overrides = {"epochs": "1", "batch_size": "12", "input_size": "32"}
+    overrides = {"epochs": 1, "batch_size": 12, "input_size": 32}
     out = tmp_path_factory.mktemp("toy-run")
     return train(
         "test_resnet", "baseline", TrainingOptions(data=toy, overrides=overrides, out=out, workers=0, progress=False)

@@ -31,7 +31,7 @@ def leftovers(folder: Path) -> list[Path]:
 
 
 def test_training(toy: Path, tmp_path: Path) -> None:
-    overrides = {"epochs": "2", "batch_size": "12", "input_size": "32"}
+    overrides = {"epochs": 2, "batch_size": 12, "input_size": 32}
     options = TrainingOptions(data=toy, overrides=overrides, out=tmp_path, workers=0, progress=False)
     with (
         room_for(100_000),

@@ -67,7 +67,7 @@ EVALUATIONS: Mapping[str, Callable[[Place], object]] = {
 
 TRAININGS: Mapping[str, Callable[[Place], object]] = {
     "data": lambda place: place.other,
-    "overrides": lambda place: {**SETTINGS, "lr": "0.05"},
+    "overrides": lambda place: {**SETTINGS, "lr": 0.05},
     "seed": lambda place: 1,
     "precision": lambda place: "bfloat16",
     "name": lambda place: "mine",
@@ -78,7 +78,7 @@ TRAININGS: Mapping[str, Callable[[Place], object]] = {
 }
 """The other value of each option of a training."""
 
-SETTINGS = {"epochs": "1", "batch_size": "12", "input_size": "32"}
+SETTINGS = {"epochs": 1, "batch_size": 12, "input_size": 32}
 
 
 def sides(options: type[EvaluationOptions] | type[TrainingOptions]) -> list[tuple[str, str]]:

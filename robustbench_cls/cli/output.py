@@ -194,18 +194,6 @@ def as_text(rows: "Sequence[Mapping[str, Any]]") -> str:
     return json.dumps(finite, indent=2)
 
 
-def pairs(texts: "Sequence[str]") -> dict[str, str]:
-    """`key=value` texts as a mapping.
-
-    Raises:
-        UserError: one without `=`.
-    """
-    for text in texts:
-        if "=" not in text:
-            raise UserError(f"--set takes KEY=VALUE, got '{text}'.")
-    return dict(text.split("=", 1) for text in texts)
-
-
 def parts_of(suites: "Sequence[Suite]", corruptions: "Sequence[str]", severities: "Sequence[str]") -> "list[Suite]":
     """These parts of the suites that corrupt images; the other suites as they are.
 

@@ -50,7 +50,7 @@ def command(
 
     Writes best.pt, last.pt, log.csv and curves.png.
     """
-    from robustbench_cls.cli.output import pairs
+    from robustbench_cls.cli.settings import read_settings
     from robustbench_cls.core.discovery import find
     from robustbench_cls.core.progress import notice
     from robustbench_cls.core.recipe import Recipe
@@ -59,7 +59,7 @@ def command(
     chosen = find(recipe, "robustbench_cls.recipes", Recipe, "recipe")
     options = TrainingOptions(
         data=data,
-        overrides=pairs(overrides),
+        overrides=read_settings(overrides, chosen, model),
         seed=seed,
         name=name,
         precision=precision,

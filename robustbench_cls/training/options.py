@@ -8,7 +8,7 @@ from types import MappingProxyType
 from robustbench_cls.core.discovery import require_name
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.files import RUNS, require_writable
-from robustbench_cls.core.recipe import Recipe
+from robustbench_cls.core.recipe import Recipe, Setting
 from robustbench_cls.core.workers import loading_workers
 from robustbench_cls.data.locate import DEFAULT_TRAIN, find_split
 from robustbench_cls.models.choices import check_device
@@ -24,7 +24,7 @@ class TrainingOptions:
 
     Attributes:
         data: a data set's root with `train/` and `val/`; None for `datasets/imagenet`.
-        overrides: `--set` values as text, by setting.
+        overrides: values by setting, as `--set` gives them: `{"epochs": 4}`.
         precision: `float32`, `bfloat16`, `float16` or `auto`.
         name: of the run and its model in reports; `<model>-<recipe>-s<seed>` where empty.
         out: the run's folder; None for `reports/runs/<name>`.
@@ -33,7 +33,9 @@ class TrainingOptions:
     """
 
     data: str | Path | None = field(default=None, metadata={"side": "identity"})
-    overrides: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), metadata={"side": "identity"})
+    overrides: Mapping[str, Setting] = field(
+        default_factory=lambda: MappingProxyType({}), metadata={"side": "identity"}
+    )
     seed: int = field(default=0, metadata={"side": "identity"})
     precision: str = field(default="auto", metadata={"side": "identity"})
     name: str = field(default="", metadata={"side": "runtime"})

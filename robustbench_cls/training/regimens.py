@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
+from numbers import Integral, Real
 
 from robustbench_cls.core.discovery import did_you_mean
 from robustbench_cls.core.errors import UserError
@@ -29,29 +30,44 @@ REGIMENS: dict[str, Regimen] = {
 same rate per image (0.048 at 768), facebookresearch/deit for ViT."""
 
 
-def settle(recipe: Recipe, family: str, overrides: Mapping[str, str]) -> tuple[Regimen, dict[str, Setting]]:
-    """Regimen and recipe settings after the family, the recipe and the user had their say.
+def defaults(recipe: Recipe, family: str) -> tuple[Regimen, dict[str, Setting]]:
+    """Regimen and recipe settings after the family and the recipe had their say.
 
     Args:
         recipe: its regimen for every family (`""`) and for this one, and its settings' defaults.
         family: a key of `REGIMENS`.
-        overrides: `--set` values as text; each is read by the type of what it replaces.
 
     Raises:
-        UserError: a name that neither regimen nor recipe has, or a value of another type or out of range.
+        UserError: the recipe changes what no regimen has, or has a setting of a regimen's name.
     """
     regimen = REGIMENS[family]
+    if both := sorted(set(recipe.settings) & set(asdict(regimen))):
+        raise UserError(
+            f"Recipe '{recipe.name}' has a setting '{both[0]}', which every regimen has as well, so --set {both[0]} "
+            "would mean two things. Give the recipe's setting another name."
+        )
     for key in ("", family):
         changes = dict(recipe.regimen.get(key, {}))
         if unknown := set(changes) - set(asdict(regimen)):
             raise UserError(f"Recipe '{recipe.name}' changes {', '.join(sorted(unknown))}, which no regimen has.")
         regimen = replace(regimen, **changes)  # type: ignore[arg-type]
-    settings = dict(recipe.settings)
+    return regimen, dict(recipe.settings)
+
+
+def settle(recipe: Recipe, family: str, overrides: Mapping[str, Setting]) -> tuple[Regimen, dict[str, Setting]]:
+    """Regimen and recipe settings after the family, the recipe and the user had their say.
+
+    Args:
+        recipe, family: as for `defaults`.
+        overrides: values by setting; each has the type of what it replaces, or is a whole number for a fraction.
+
+    Raises:
+        UserError: a name that neither regimen nor recipe has, or a value of another type or out of range.
+    """
+    regimen, settings = defaults(recipe, family)
     known = {**asdict(regimen), **settings}
-    for name, text in overrides.items():
-        if name not in known:
-            raise UserError(f"Recipe '{recipe.name}' has no setting '{name}'. {did_you_mean(name, known)}")
-        value = typed(name, text, known[name])
+    for name, given in overrides.items():
+        value = fitting(name, given, like(name, recipe, known))
         if name in settings:
             settings[name] = value
         else:
@@ -60,21 +76,38 @@ def settle(recipe: Recipe, family: str, overrides: Mapping[str, str]) -> tuple[R
     return regimen, settings
 
 
-def typed(name: str, text: str, like: Setting) -> Setting:
-    """`text` as a value of the type of `like`.
+def like(name: str, recipe: Recipe, known: Mapping[str, Setting]) -> Setting:
+    """The value that the setting has so far.
 
     Raises:
-        UserError: it is none.
+        UserError: neither regimen nor recipe has it.
     """
-    kind = type(like)
-    if kind is bool:
-        if text.lower() not in {"true", "false"}:
-            raise UserError(f"--set {name} takes true or false, got '{text}'.")
-        return text.lower() == "true"
-    try:
-        return kind(text)
-    except ValueError:
-        raise UserError(f"--set {name} takes a value of type {kind.__name__} such as {like}, got '{text}'.") from None
+    if name not in known:
+        raise UserError(f"Recipe '{recipe.name}' has no setting '{name}'. {did_you_mean(name, known)}")
+    return known[name]
+
+
+KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+"""What a setting of each type takes, in words."""
+
+
+def fitting(name: str, value: object, known: Setting) -> Setting:
+    """`value` with the type of `known`.
+
+    Raises:
+        UserError: it has another type.
+    """
+    kind = type(known)
+    if isinstance(value, bool) == (kind is bool):
+        if isinstance(value, kind):
+            return value
+        if kind is int and isinstance(value, Integral):
+            return int(value)
+        if kind is float and isinstance(value, Real):
+            return float(value)
+    raise UserError(
+        f"Setting '{name}' takes {KINDS[kind]} such as {known!r}, got {value!r:.60} ({type(value).__name__})."
+    )
 
 
 MOST = 10**9

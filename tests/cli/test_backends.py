@@ -20,12 +20,12 @@ SUITE = replace(WHOLE, name="few", conditions=tuple(Condition(name, 3) for name 
 """
 
 SETTINGS = {
-    "epochs": "6",
-    "input_size": "64",
-    "batch_size": "32",
+    "epochs": 6,
+    "input_size": 64,
+    "batch_size": 32,
     "optimizer": "adamw",
-    "lr": "0.032",
-    "crop_scale_min": "0.35",
+    "lr": 0.032,
+    "crop_scale_min": 0.35,
 }
 
 

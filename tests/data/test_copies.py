@@ -15,7 +15,7 @@ from robustbench_cls.report.collect import collect
 from robustbench_cls.report.comparison import compare_runs
 from robustbench_cls.results.manifest import find_runs
 
-SHORT = {"epochs": "1", "batch_size": "12", "input_size": "32"}
+SHORT = {"epochs": 1, "batch_size": 12, "input_size": 32}
 
 
 def doubled(toy: Path, root: Path) -> Path:
@@ -73,7 +73,7 @@ def test_a_training_says_that_val_is_among_train(
 
 
 def test_trainings_that_differ_in_more_than_the_recipe(toy: Path, tmp_path: Path) -> None:
-    for recipe, epochs in (("baseline", "1"), ("cutmix", "2")):
+    for recipe, epochs in (("baseline", 1), ("cutmix", 2)):
         folder = tmp_path / recipe
         settings = {**SHORT, "epochs": epochs}
         options = TrainingOptions(data=toy, overrides=settings, out=folder, workers=0, progress=False)

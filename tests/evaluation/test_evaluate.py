@@ -356,7 +356,7 @@ def test_a_suite_that_can_not_be_measured(
 def test_too_small_to_corrupt_is_said_before_anything_runs(toy: Path, tmp_path: Path) -> None:
     from robustbench_cls import TrainingOptions, train
 
-    overrides = {"epochs": "1", "batch_size": "12", "input_size": "16"}
+    overrides = {"epochs": 1, "batch_size": 12, "input_size": 16}
     small = train(
         "test_resnet", "baseline", TrainingOptions(data=toy, overrides=overrides, out=tmp_path / "t", progress=False)
     )

@@ -30,7 +30,7 @@ RECIPE = Recipe(name="mine", title="Mine", source="https://example.org", augment
                 settings={"strength": 2}, regimen={"": {"lr": 0.05}})
 """
 
-SHORT = {"epochs": "1", "batch_size": "12", "input_size": "32"}
+SHORT = {"epochs": 1, "batch_size": 12, "input_size": 32}
 
 
 def write(folder: Path, *changes: tuple[str, str]) -> Path:

@@ -1,6 +1,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -16,7 +17,7 @@ from robustbench_cls.training import train as module
 from robustbench_cls.training.options import TrainingOptions
 from robustbench_cls.training.train import train
 
-SHORT = {"epochs": "3", "batch_size": "12", "input_size": "32"}
+SHORT = {"epochs": 3, "batch_size": 12, "input_size": 32}
 
 
 def options(toy: Path, out: Path, **changes: object) -> TrainingOptions:
@@ -35,9 +36,7 @@ def same(first: Path, second: Path) -> bool:
 @pytest.mark.parametrize("recipe", discover("robustbench_cls.recipes", Recipe))
 @pytest.mark.parametrize("model", ["test_resnet", "test_efficientnet", "test_vit"])
 def test_every_recipe_trains_every_family(recipe: str, model: str, toy: Path, tmp_path: Path) -> None:
-    best = train(
-        model, recipe, options(toy, tmp_path, overrides={**SHORT, "epochs": "1", "batch_size": "36"})
-    )  # a step
+    best = train(model, recipe, options(toy, tmp_path, overrides={**SHORT, "epochs": 1, "batch_size": 36}))  # a step
     about, _, _ = read_checkpoint(best)
     assert about.recipe == recipe
     assert about.settings["epochs"] == 1
@@ -45,7 +44,7 @@ def test_every_recipe_trains_every_family(recipe: str, model: str, toy: Path, tm
 
 
 def test_it_learns(toy: Path, tmp_path: Path) -> None:
-    overrides = {**SHORT, "epochs": "12", "crop_scale_min": "0.5", "optimizer": "adamw", "lr": "0.02"}
+    overrides = {**SHORT, "epochs": 12, "crop_scale_min": 0.5, "optimizer": "adamw", "lr": 0.02}
     best = train("test_resnet", "baseline", options(toy, tmp_path, overrides=overrides))
     assert read_checkpoint(best)[0].top1_accuracy > 0.8
     log = pd.read_csv(tmp_path / "log.csv")
@@ -92,29 +91,46 @@ def test_a_finished_run_is_left_as_it_is(toy: Path, tmp_path: Path) -> None:
 def test_the_folder_of_another_run_is_refused(toy: Path, tmp_path: Path) -> None:
     train("test_resnet", "baseline", options(toy, tmp_path))
     with pytest.raises(UserError, match="holds another training .*epochs 3 != 4.*Choose another --out"):
-        train("test_resnet", "baseline", options(toy, tmp_path, overrides={**SHORT, "epochs": "4"}))
+        train("test_resnet", "baseline", options(toy, tmp_path, overrides={**SHORT, "epochs": 4}))
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"epoch": "4"}, "no setting 'epoch'. Did you mean epochs"),
-        ({"epochs": "many"}, "value of type int such as"),
-        ({"epochs": "0"}, "at least 1"),
-        ({"lr": "-1"}, "at least 0"),
-        ({"label_smoothing": "2"}, "must be under 1"),
-        ({"batch_size": "1"}, "batch_size must be at least 2"),
-        ({"lr": "inf"}, "finite"),
-        ({"weight_decay": "nan"}, "finite"),
+        ({"epoch": 4}, "no setting 'epoch'. Did you mean epochs"),
+        ({"epochs": "4"}, r"Setting 'epochs' takes a whole number such as 90, got '4' \(str\)"),
+        ({"epochs": 0}, "at least 1"),
+        ({"lr": -1}, "at least 0"),
+        ({"label_smoothing": 2}, "must be under 1"),
+        ({"batch_size": 1}, "batch_size must be at least 2"),
+        ({"epochs": 4.5}, "takes a whole number"),
+        ({"epochs": True}, "takes a whole number"),
+        ({"lr": False}, "takes a number such as"),
+        ({"schedule": 1}, "takes text such as 'cosine'"),
+        ({"lr": float("inf")}, "finite"),
+        ({"weight_decay": float("nan")}, "finite"),
         ({"schedule": "none"}, "no schedule"),
-        ({"input_size": "100000"}, "at most 8192"),
+        ({"input_size": 100000}, "at most 8192"),
         ({"optimizer": "magic"}, "timm can't make optimizer 'magic'"),
-        ({"lr": "1e30"}, "loss became"),
+        ({"lr": 1e30}, "loss became"),
     ],
 )
-def test_bad_settings(change: dict[str, str], message: str, toy: Path, tmp_path: Path) -> None:
+def test_bad_settings(change: dict[str, object], message: str, toy: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message):
         train("test_resnet", "baseline", options(toy, tmp_path, overrides={**SHORT, **change}))
+
+
+def test_values_of_other_number_types_are_stored_as_the_settings_own(toy: Path, tmp_path: Path) -> None:
+    overrides = {**SHORT, "epochs": np.int64(1), "lr": 1, "weight_decay": np.float32(0.5)}
+    about, _, _ = read_checkpoint(train("test_resnet", "baseline", options(toy, tmp_path, overrides=overrides)))
+    stored = [about.settings[name] for name in ("epochs", "lr", "weight_decay")]
+    assert stored == [1, 1.0, 0.5] and [type(value) for value in stored] == [int, float, float]
+
+
+def test_a_setting_of_a_regimens_name_is_refused(toy: Path, tmp_path: Path) -> None:
+    recipe = Recipe(name="mine", title="Mine", source="https://example.org", settings={"lr": 1.0})
+    with pytest.raises(UserError, match="'mine' has a setting 'lr', which every regimen has as well"):
+        train("test_resnet", recipe, options(toy, tmp_path))
 
 
 def test_bad_data(toy: Path, tmp_path: Path) -> None:
@@ -144,14 +160,14 @@ def test_a_truncated_image_is_named(workers: int, toy: Path, tmp_path: Path) -> 
 
 
 def test_recipe_settings_out_of_range(toy: Path, tmp_path: Path) -> None:
-    for recipe, change in (("cutmix", {"alpha": "-1"}), ("randaugment", {"config": "foo"})):
+    for recipe, change in (("cutmix", {"alpha": -1}), ("randaugment", {"config": "foo"})):
         with pytest.raises(UserError, match=f"Recipe '{recipe}' can't"):
             train("test_resnet", recipe, options(toy, tmp_path, overrides={**SHORT, **change}))
 
 
 def test_an_input_size_the_model_does_not_take(toy: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="test_vit can't"):
-        train("test_vit", "baseline", options(toy, tmp_path, overrides={**SHORT, "input_size": "33"}))
+        train("test_vit", "baseline", options(toy, tmp_path, overrides={**SHORT, "input_size": 33}))
 
 
 def test_what_would_end_an_epoch_is_found_before_it(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,7 +210,7 @@ def test_best_is_gone(toy: Path, tmp_path: Path) -> None:
 
 
 def test_data_may_be_text(toy: Path, tmp_path: Path) -> None:
-    chosen = options(toy, tmp_path, data=str(toy), overrides={**SHORT, "epochs": "1"})
+    chosen = options(toy, tmp_path, data=str(toy), overrides={**SHORT, "epochs": 1})
     assert train("test_resnet", "baseline", replace(chosen, out=str(tmp_path))).exists()
 
 
@@ -211,12 +227,12 @@ def test_a_training_of_before_goes_on_when_a_regimen_has_grown(
     monkeypatch.setitem(regimens.REGIMENS, "resnet", Grown())
     assert train("test_resnet", "baseline", options(toy, tmp_path)).read_bytes() == before
     with pytest.raises(UserError, match=r"holds another training \(settings: later None != 0.5\)"):
-        train("test_resnet", "baseline", options(toy, tmp_path, overrides={**SHORT, "later": "0.5"}))
+        train("test_resnet", "baseline", options(toy, tmp_path, overrides={**SHORT, "later": 0.5}))
 
 
 def test_equal_runs_are_equal_byte_for_byte(toy: Path, tmp_path: Path) -> None:
     for name in ("a", "another folder"):
-        train("test_resnet", "baseline", options(toy, tmp_path / name, overrides={**SHORT, "epochs": "1"}))
+        train("test_resnet", "baseline", options(toy, tmp_path / name, overrides={**SHORT, "epochs": 1}))
     for file in ("best.pt", "last.pt"):
         first, second = ((tmp_path / name / file).read_bytes() for name in ("a", "another folder"))
         assert first == second
@@ -226,7 +242,7 @@ def test_a_folder_with_other_files_keeps_them(toy: Path, tmp_path: Path) -> None
     (tmp_path / "probe").write_text("mine")
     (tmp_path / ".best.pt.abcdefgh.tmp").touch()  # of a training that was killed
     (tmp_path / ".mine.tmp").touch()
-    train("test_resnet", "baseline", options(toy, tmp_path, overrides={**SHORT, "epochs": "1"}))
+    train("test_resnet", "baseline", options(toy, tmp_path, overrides={**SHORT, "epochs": 1}))
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"probe", ".mine.tmp", "best.pt", "last.pt", "log.csv", "curves.png"}
     assert (tmp_path / "probe").read_text() == "mine"
