@@ -28,6 +28,7 @@ TRAIN, VAL = 300, 15
 
 SETTINGS: dict[str, Setting] = {
     "epochs": 8,
+    "warmup_epochs": 2,
     "input_size": 64,
     "batch_size": 32,
     "optimizer": "adamw",

@@ -69,12 +69,15 @@ class Trainer:
         self.scaler.load_state_dict(state["scaler"])
 
 
+def warmup_of(regimen: Regimen) -> float:
+    """The epochs in which the rate rises: at most a quarter of all, so that short runs still reach their rate."""
+    return min(regimen.warmup_epochs, regimen.epochs / 4)
+
+
 def make_trainer(
     classifier: Classifier, regimen: Regimen, mix: Mix | None, precision: torch.dtype, steps: int, seed: int
 ) -> Trainer:
     """A trainer at its first step.
-
-    The warm-up takes at most a quarter of all epochs, so that short runs still reach their rate.
 
     Raises:
         UserError: timm does not know the optimiser or the schedule.
@@ -89,7 +92,7 @@ def make_trainer(
             sched=regimen.schedule,
             num_epochs=regimen.epochs,
             decay_epochs=regimen.epochs / 3,
-            warmup_epochs=min(regimen.warmup_epochs, regimen.epochs / 4),
+            warmup_epochs=warmup_of(regimen),
             warmup_lr=lr / 100,
             step_on_epochs=False,
             updates_per_epoch=steps,

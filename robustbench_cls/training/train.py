@@ -32,7 +32,7 @@ from robustbench_cls.models.names import family_of
 from robustbench_cls.models.running import ready
 from robustbench_cls.training.images import EpochOrder, make_mix, seed_everything, steps_in, training_loader
 from robustbench_cls.training.log import write_log
-from robustbench_cls.training.loop import Trainer, make_trainer, pick_precision, train_epoch, validate
+from robustbench_cls.training.loop import Trainer, make_trainer, pick_precision, train_epoch, validate, warmup_of
 from robustbench_cls.training.options import TrainingOptions
 from robustbench_cls.training.regimens import settle
 
@@ -99,6 +99,11 @@ def _epochs(
     """Train for the epochs that are missing; the path of `best.pt`."""
     classifier, regimen = trainer.classifier, trainer.regimen
     about, history = _resume(out, about, trainer)
+    if not history and warmup_of(regimen) < regimen.warmup_epochs:
+        notice(
+            f"The learning rate rises over a quarter of the training, {warmup_of(regimen):g} of {regimen.epochs} epochs, because "
+            f"warmup_epochs={regimen.warmup_epochs} is more than that."
+        )
     if not history:  # every val image is read once before an epoch's work depends on it
         validate(classifier, validation, 2 * regimen.batch_size, workers)
         _store_state(out, about, trainer, history)

@@ -127,6 +127,18 @@ def test_values_of_other_number_types_are_stored_as_the_settings_own(toy: Path, 
     assert stored == [1, 1.0, 0.5] and [type(value) for value in stored] == [int, float, float]
 
 
+@pytest.mark.parametrize(
+    ("epochs", "warmup", "told"), [(2, 5, "0.5 of 2 epochs"), (4, 2, "1 of 4 epochs"), (4, 1, ""), (3, 0, "")]
+)
+def test_a_warm_up_that_is_cut_is_told(
+    epochs: int, warmup: int, told: str, toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overrides = {**SHORT, "epochs": epochs, "warmup_epochs": warmup}
+    train("test_resnet", "baseline", options(toy, tmp_path, overrides=overrides))
+    said = capsys.readouterr().err
+    assert ("The learning rate rises over a quarter of the training" in said) == bool(told) and told in said
+
+
 def test_a_setting_of_a_regimens_name_is_refused(toy: Path, tmp_path: Path) -> None:
     recipe = Recipe(name="mine", title="Mine", source="https://example.org", settings={"lr": 1.0})
     with pytest.raises(UserError, match="'mine' has a setting 'lr', which every regimen has as well"):
