@@ -1,6 +1,8 @@
 """`robust train`."""
 
 import shlex
+import time
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -69,8 +71,16 @@ def command(
     )
     options.check(model, chosen)
     notice("Loading PyTorch ...")
+    from robustbench_cls.models.checkpoint import read_checkpoint
     from robustbench_cls.training.train import train
 
+    started = time.monotonic()
     best = train(model, chosen, options)
+    took = timedelta(seconds=round(time.monotonic() - started))
+    about, _, _ = read_checkpoint(best)
+    click.echo(
+        f"\n{about.top1_accuracy:.1%} of the val images are right after epoch {about.epoch}, the best of "
+        f"{about.settings['epochs']} on val.\nIts weights: {best}\nThis took {took}."
+    )
     where = f" --data {shlex.quote(str(data))}" if data else ""
     click.echo(f"\nNext: robust eval --suite imagenet --suite imagenet-c{where} {shlex.quote(str(best))}")

@@ -101,8 +101,8 @@ def _epochs(
     about, history = _resume(out, about, trainer)
     if not history and warmup_of(regimen) < regimen.warmup_epochs:
         notice(
-            f"The learning rate rises over a quarter of the training, {warmup_of(regimen):g} of {regimen.epochs} epochs, because "
-            f"warmup_epochs={regimen.warmup_epochs} is more than that."
+            f"The learning rate rises over a quarter of the training, {warmup_of(regimen):g} of {regimen.epochs} "
+            f"epochs, because warmup_epochs={regimen.warmup_epochs} is more than that."
         )
     if not history:  # every val image is read once before an epoch's work depends on it
         validate(classifier, validation, 2 * regimen.batch_size, workers)

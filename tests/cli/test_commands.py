@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from robustbench_cls.cli.main import robust as program
 from robustbench_cls.core.recipe import MEANINGS, Regimen
 from robustbench_cls.corruptions.engine import all_corruptions
+from robustbench_cls.models.checkpoint import read_checkpoint
 
 
 def robust(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -37,6 +38,9 @@ def test_train_eval_report(toy: Path, tmp_path: Path) -> None:
     assert "img/s" in trained.stderr
     checkpoint = tmp_path / "reports/runs/test_vit-cutmix-s0/best.pt"
     assert f"robust eval --suite imagenet --suite imagenet-c --data {toy} " in trained.stdout
+    accuracy = read_checkpoint(checkpoint)[0].top1_accuracy
+    assert f"{accuracy:.1%} of the val images are right after epoch 1, the best of 1 on val." in trained.stdout
+    assert "Its weights: reports/runs/test_vit-cutmix-s0/best.pt\nThis took 0:00:" in trained.stdout
     assert not (tmp_path / "reports/runs/test_vit-cutmix-s0/imagenet").exists()
     suites = ["--suite", "imagenet", "--suite", "imagenet-a", "--suite", "stylized-imagenet"]
     measured = robust("eval", *suites, "--data", toy, "--workers", 0, "--backend", "torch", checkpoint, cwd=tmp_path)
