@@ -16,7 +16,7 @@ from robustbench_cls.core.errors import UserError, for_terminal
 from robustbench_cls.core.memory import keep_freed_memory
 from robustbench_cls.core.own_code import named_lines
 
-NOT_VERBS = {"main", "output"}
+NOT_VERBS = {"main", "output", "settings"}
 
 
 class Verbs(click.Group):

@@ -30,7 +30,7 @@ def test_contract(recipe: Recipe) -> None:
     assert recipe.source.startswith("https://")
     assert set(recipe.overlaps) <= {*IMAGENET_C, *EXTRA}
     for family in REGIMENS:
-        regimen, settings = settle(recipe, family, {"epochs": "4"})
+        regimen, settings = settle(recipe, family, {"epochs": 4})
         assert regimen.epochs == 4
         assert settings == dict(recipe.settings)
     augment = recipe.augment(size=64, **recipe.settings)
