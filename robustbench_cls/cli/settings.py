@@ -31,4 +31,4 @@ def _typed(name: str, text: str, known: Setting) -> Setting:
             return {"true": True, "false": False}[text.lower()]
         return kind(text)
     except (ValueError, KeyError):
-        raise UserError(f"--set {name} takes {KINDS[kind]} such as {known}, got '{text}'.") from None
+        raise UserError(f"--set {name} takes {KINDS[kind]} such as {known}, got '{text:.60}'.") from None

@@ -21,16 +21,20 @@ is shifted right. A vector register holds four times as many 16-bit numbers. So 
 because the cache looks at the file of the kernel alone.
 """
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from pickle import UnpicklingError
 from tempfile import TemporaryFile
 from threading import Lock
 from types import FunctionType
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from platformdirs import user_cache_dir
+
+from robustbench_cls.core.errors import UserError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -56,6 +60,11 @@ class Kernel(Generic[P, R]):
         compiled = self._compiled or self.compiled()
         try:
             return compiled(*args, **kwargs)
+        except (EOFError, UnpicklingError) as error:
+            raise UserError(
+                f"The cache of compiled kernels in {_cache_folder(os.environ.get('NUMBA_CACHE_DIR', ''))} is damaged "
+                f"({error}). Delete that folder: it is made again."
+            ) from error
         except OSError:  # the cache met a full disk; the machine code exists, and a second call runs it
             for _ in range(MOST_TRIES):
                 with suppress(OSError):

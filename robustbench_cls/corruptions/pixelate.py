@@ -2,8 +2,8 @@
 
 Shrinks each side to a fraction, rounded down to whole pixels, by box averages, and enlarges again by nearest pixels.
 The pixels are those of Pillow's `resize`: columns first, then rows, each rounded to a whole level, with weights in
-2^-22. Pillow 13 takes the rows first where the picture is several times taller than wide; there a seventh of the
-values is a level apart. The code that made the published files enlarges by boxes, which gives the same pixels.
+2^-22. Pillow 13 takes the rows first where the picture is about twice as tall as wide, or taller; there a seventh of
+the values is a level apart. The code that made the published files enlarges by boxes, which gives the same pixels.
 
 No randomness.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Integral
 from pathlib import Path
 from types import MappingProxyType
 
@@ -51,6 +52,7 @@ class TrainingOptions:
             UserError: an unknown model, setting, precision or device, a value out of range, a split that is not there,
                 or an output folder that can't be written.
         """
+        _check_types(self.seed, self.overrides)
         settle(recipe, family_of(model), self.overrides)
         require_name(recipe.name, "recipe")
         require_name(self.run_name(model, recipe), "training" if self.name else "training (model, recipe and seed)")
@@ -74,3 +76,11 @@ class TrainingOptions:
     def folder(self, model: str, recipe: Recipe) -> Path:
         """The run's folder."""
         return Path(self.out) if self.out is not None else RUNS / self.run_name(model, recipe)
+
+
+def _check_types(seed: object, overrides: object) -> None:
+    """Refuse what Python callers may give by mistake: it would train to the end, and then be unreadable."""
+    if isinstance(seed, bool) or not isinstance(seed, Integral):
+        raise UserError(f"seed must be a whole number, got {seed!r:.60}.")
+    if not isinstance(overrides, Mapping) or not all(isinstance(name, str) for name in overrides):
+        raise UserError(f'overrides must be values by setting, as {{"epochs": 4}}, got {overrides!r:.60}.')

@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, fields, replace
 from numbers import Integral, Real
+from typing import Any
 
 from robustbench_cls.core.discovery import did_you_mean
 from robustbench_cls.core.errors import UserError
@@ -50,8 +52,9 @@ def defaults(recipe: Recipe, family: str) -> tuple[Regimen, dict[str, Setting]]:
         changes = dict(recipe.regimen.get(key, {}))
         if unknown := set(changes) - set(asdict(regimen)):
             raise UserError(f"Recipe '{recipe.name}' changes {', '.join(sorted(unknown))}, which no regimen has.")
-        regimen = replace(regimen, **changes)  # type: ignore[arg-type]
-    return regimen, dict(recipe.settings)
+        typed = {name: fitting(name, value, getattr(regimen, name)) for name, value in changes.items()}
+        regimen = replace(regimen, **typed)  # type: ignore[arg-type]
+    return regimen, {name: plain(name, value, recipe) for name, value in recipe.settings.items()}
 
 
 def settle(recipe: Recipe, family: str, overrides: Mapping[str, Setting]) -> tuple[Regimen, dict[str, Setting]]:
@@ -92,21 +95,34 @@ KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "
 
 
 def fitting(name: str, value: object, known: Setting) -> Setting:
-    """`value` with the type of `known`.
+    """`value` with the very type of `known`: a checkpoint with a subclass of it, as numpy's, could not be loaded.
 
     Raises:
         UserError: it has another type.
     """
-    kind = type(known)
-    if isinstance(value, bool) == (kind is bool):
-        if isinstance(value, kind):
-            return value
-        if kind is int and isinstance(value, Integral):
-            return int(value)
-        if kind is float and isinstance(value, Real):
-            return float(value)
+    kind: Any = type(known)
+    takes: dict[Any, Any] = {bool: bool, int: Integral, float: Real, str: str}
+    if isinstance(value, takes[kind]) and isinstance(value, bool) == (kind is bool):
+        with suppress(OverflowError):
+            made: Setting = kind(value)
+            return made
     raise UserError(
-        f"Setting '{name}' takes {KINDS[kind]} such as {known!r}, got {value!r:.60} ({type(value).__name__})."
+        f"Setting '{name}' takes {KINDS[kind]} such as {known!r}, got {str(value)[:60]!r} ({type(value).__name__})."
+    )
+
+
+def plain(name: str, value: object, recipe: Recipe) -> Setting:
+    """A recipe's value as one of Python's own types.
+
+    Raises:
+        UserError: it is neither a number nor text nor true or false.
+    """
+    kinds: tuple[tuple[Any, Setting], ...] = ((bool, False), (Integral, 0), (Real, 0.0), (str, ""))
+    for kind, known in kinds:
+        if isinstance(value, kind):
+            return fitting(name, value, known)
+    raise UserError(
+        f"Recipe '{recipe.name}': setting '{name}' must be a number, text, true or false, got {value!r:.60}."
     )
 
 
@@ -126,7 +142,7 @@ def check(regimen: Regimen) -> None:
         if isinstance(value, float) and not math.isfinite(value):
             raise UserError(f"--set {field.name} must be a finite number, got {value}.")
         if isinstance(value, int) and value > MOST:
-            raise UserError(f"--set {field.name} must be at most {MOST:,}, got {value}.")
+            raise UserError(f"--set {field.name} must be at most {MOST:,}.")
         if isinstance(value, (int, float)) and value < at_least.get(field.name, 0):
             raise UserError(f"--set {field.name} must be at least {at_least.get(field.name, 0)}, got {value}.")
     for name in ("label_smoothing", "crop_scale_min", "drop_path"):

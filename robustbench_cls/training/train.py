@@ -68,6 +68,7 @@ def train(model: str, recipe: str | Recipe, options: TrainingOptions | None = No
     options = options or TrainingOptions()
     chosen = recipe if isinstance(recipe, Recipe) else find(recipe, "robustbench_cls.recipes", Recipe, "recipe")
     options.check(model, chosen)
+    model, options = str(model), replace(options, seed=int(options.seed), name=str(options.name))
     regimen, settings = settle(chosen, family_of(model), options.overrides)
     workers = loading_workers(options.workers)
     training, validation = _sources(options.root)

@@ -202,3 +202,17 @@ def test_importing_kernels_does_not_import_numba():
 
 def test_plain_functions_stay_reachable():
     assert isinstance(_double, Kernel) and _double.function.__name__ == "_double"
+
+
+@pytest.mark.parametrize("kind", ["nbi", "nbc"])
+def test_a_damaged_cache_is_named_with_the_cure(tmp_path: Path, kind: str):
+    own = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", COUNT]
+    assert subprocess.run(command, env=own, capture_output=True).returncode == 0
+    emptied = list(tmp_path.rglob(f"*.{kind}"))
+    for file in emptied:
+        file.write_bytes(b"")
+    run = subprocess.run(command, env=own, capture_output=True, text=True)
+    assert emptied and run.returncode == 1
+    last = run.stderr.strip().splitlines()[-1]
+    assert f"The cache of compiled kernels in {tmp_path} is damaged" in last and "Delete that folder" in last

@@ -139,6 +139,54 @@ def test_a_warm_up_that_is_cut_is_told(
     assert ("The learning rate rises over a quarter of the training" in said) == bool(told) and told in said
 
 
+class Whole(int):
+    """A subclass, as numpy's numbers are."""
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"overrides": {**SHORT, "epochs": Whole(1), "lr": np.float64(0.1), "optimizer": np.str_("sgd")}},
+        {"overrides": {**SHORT, "epochs": 1}, "seed": np.int64(3), "name": np.str_("mine")},
+    ],
+)
+def test_numpys_numbers_and_texts_make_a_checkpoint_that_can_be_read(
+    changes: dict[str, object], toy: Path, tmp_path: Path
+) -> None:
+    best = train("test_resnet", "baseline", options(toy, tmp_path, **changes))
+    about, _, _ = read_checkpoint(best)
+    assert {type(value) for value in (*about.settings.values(), about.seed, about.name)} <= {int, float, str}
+    train("test_resnet", "baseline", options(toy, tmp_path, **changes))
+
+
+def test_numpys_values_in_a_recipe_are_stored_as_pythons(toy: Path, tmp_path: Path) -> None:
+    recipe = Recipe(
+        name="mine",
+        title="Mine",
+        source="https://example.org",
+        augment=lambda size, share: None,
+        settings={"share": np.float64(0.5)},
+        regimen={"": {"lr": np.float32(0.5)}},
+    )
+    best = train("test_resnet", recipe, options(toy, tmp_path, overrides={**SHORT, "epochs": 1}))
+    assert read_checkpoint(best)[0].settings["lr"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seed": True}, "seed must be a whole number, got True"),
+        ({"seed": 1.5}, "seed must be a whole number, got 1.5"),
+        ({"overrides": [("epochs", 1)]}, "overrides must be values by setting"),
+        ({"overrides": {1: 2}}, "overrides must be values by setting"),
+        ({"overrides": {"lr": 10**400}}, "Setting 'lr' takes a number such as 0.1"),
+    ],
+)
+def test_arguments_of_other_types(changes: dict[str, object], message: str, toy: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=message):
+        train("test_resnet", "baseline", options(toy, tmp_path, **changes))
+
+
 def test_a_setting_of_a_regimens_name_is_refused(toy: Path, tmp_path: Path) -> None:
     recipe = Recipe(name="mine", title="Mine", source="https://example.org", settings={"lr": 1.0})
     with pytest.raises(UserError, match="'mine' has a setting 'lr', which every regimen has as well"):
