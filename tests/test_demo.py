@@ -12,7 +12,7 @@ from robustbench_cls import demo
 def test_demo_ends_in_one_page_and_does_nothing_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "TRAIN", 10)
     monkeypatch.setattr(demo, "VAL", 1)
-    monkeypatch.setattr(demo, "SETTINGS", {**demo.SETTINGS, "epochs": "1"})
+    monkeypatch.setattr(demo, "SETTINGS", {**demo.SETTINGS, "epochs": 1})
     page = demo.run_demo(tmp_path / "demo")
     assert page.stat().st_size < 2_000_000
     scores = pd.read_csv(page.with_suffix(".csv"))

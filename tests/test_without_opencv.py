@@ -27,7 +27,7 @@ SMALL_DEMO = """
 import sys
 from pathlib import Path
 from robustbench_cls import demo
-demo.TRAIN, demo.VAL, demo.SETTINGS["epochs"] = 10, 1, "1"
+demo.TRAIN, demo.VAL, demo.SETTINGS["epochs"] = 10, 1, 1
 print(demo.run_demo(Path(sys.argv[1])))
 """
 
