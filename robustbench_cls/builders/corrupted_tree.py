@@ -85,7 +85,8 @@ def write_corrupted_tree(
     wanted = [[(c, s, folder / name) for c, s, folder in folders] for name in names]
     missing = [[entry for entry in files if not entry[2].exists()] for files in wanted]
     total = len(names) * len(folders)
-    compile_corruptions(((c, s, options.variant) for files in missing for c, s, _ in files))
+    if any(missing):
+        compile_corruptions((c, s, options.variant) for c, s, _ in folders)
     advance = progress(total, total - sum(map(len, missing)))
 
     def make(index: int) -> UserError | None:

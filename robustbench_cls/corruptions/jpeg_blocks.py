@@ -41,7 +41,7 @@ def divisors(steps_64: Int64Array) -> UInt16Array:
     Coefficients are eight times too large, so the divisor is 8 times the step. n // divisor is
     (n * factor >> 16) >> shift for n up to 32767.
     """
-    shifts_64 = np.ceil(np.log2(8 * steps_64)).astype(np.int64) - 1
+    shifts_64 = np.array([(8 * int(step) - 1).bit_length() - 1 for step in steps_64])
     factors_64 = -(-(1 << 16 + shifts_64) // (8 * steps_64))
     return np.array([steps_64, 4 * steps_64, factors_64, shifts_64], np.uint16)
 
