@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "models": {"core", "data"},
     "metrics": {"core"},
     "suites": {"core", "data"},
-    "recipes": {"core"},
+    "recipes": {"core", "corruptions", "data", "models"},
     "results": {"core", "corruptions", "metrics", "suites"},
     "builders": {"core", "corruptions", "data", "suites"},
     "evaluation": {"core", "corruptions", "data", "models", "metrics", "results", "suites"},

@@ -70,10 +70,15 @@ TRAININGS: Mapping[str, Callable[[Place], object]] = {
     "overrides": lambda place: {**SETTINGS, "lr": 0.05},
     "seed": lambda place: 1,
     "precision": lambda place: "bfloat16",
+    "limit": lambda place: 20,
+    "start": lambda place: place.root / "training" / "best.pt",
     "name": lambda place: "mine",
     "out": lambda place: place.root / "trained elsewhere",
     "device": lambda place: "cpu:0",
     "workers": lambda place: 2,
+    "crops": lambda place: place.root / "crops of a training",
+    "trackers": lambda place: ("tensorboard",),
+    "alone": lambda place: True,
     "progress": lambda place: True,
 }
 """The other value of each option of a training."""
@@ -153,6 +158,7 @@ def trained(place: Place) -> TrainingOptions:
         out=place.root / "training",
         device="cpu",
         workers=0,
+        crops=None,
         progress=False,
     )
     train(MODEL, RECIPE, options)

@@ -11,7 +11,8 @@ from robustbench_cls.core.files import CROPS
 from robustbench_cls.models.choices import BACKENDS, PRECISIONS
 
 if TYPE_CHECKING:
-    from robustbench_cls.evaluation.options import EvaluationOptions, Shard
+    from robustbench_cls.core.shard import Shard
+    from robustbench_cls.evaluation.options import EvaluationOptions
     from robustbench_cls.results.store import StoredRun
 
 PATH = click.Path(path_type=Path)
@@ -119,7 +120,8 @@ def command(
 def _options(given: Mapping[str, Any], *, no_cache: bool, quiet: bool) -> "tuple[Shard, EvaluationOptions]":
     """This process among those of torchrun, and the options of the evaluation."""
     from robustbench_cls.core.errors import UserError
-    from robustbench_cls.evaluation.options import EvaluationOptions, torchrun_shard
+    from robustbench_cls.core.shard import torchrun_shard
+    from robustbench_cls.evaluation.options import EvaluationOptions
 
     rank = torchrun_shard()
     if rank.count > 1 and given["shard"] is not None:

@@ -10,11 +10,12 @@ KINDS = ("suites", "recipes", "corruptions", "metrics", "settings")
 @click.command(short_help="Show suites, recipes, corruptions and metrics.", epilog="Example: robust list recipes")
 @click.argument("kinds", nargs=-1, type=click.Choice(KINDS))
 @click.option("--recipe", default="baseline", show_default=True, help="Of which recipe settings are shown.")
+@click.option("--model", default="", help="Of which model settings are shown. Default: of every family.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(kinds: tuple[str, ...], recipe: str, as_json: bool) -> None:
+def command(kinds: tuple[str, ...], recipe: str, model: str, as_json: bool) -> None:
     """Show the suites, recipes, corruptions and metrics there are, with their sources, and what --set can change."""
     asked = kinds or KINDS
-    found = {kind: _settings(recipe) if kind == "settings" else _rows(kind) for kind in asked}
+    found = {kind: _settings(recipe, model) if kind == "settings" else _rows(kind) for kind in asked}
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return
@@ -29,22 +30,24 @@ def command(kinds: tuple[str, ...], recipe: str, as_json: bool) -> None:
             click.echo("  " + "  ".join(f"{row[key]:{width}}" for key, width in zip(keys, (*widths, 0), strict=True)))
 
 
-def _settings(name: str) -> list[dict[str, str]]:
-    """Settings that `--set` can change: name, type, and the default for each family of models."""
+def _settings(name: str, model: str) -> list[dict[str, str]]:
+    """Settings that `--set` can change: name, type, and the default for a model, or for each family of models."""
     from dataclasses import fields
 
-    from robustbench_cls.core.discovery import find
-    from robustbench_cls.core.recipe import MEANINGS, Recipe, Regimen
+    from robustbench_cls.core.recipe import Regimen
+    from robustbench_cls.models.names import family_of
+    from robustbench_cls.training.combining import find_recipe
     from robustbench_cls.training.regimens import REGIMENS, settle
 
-    recipe = find(name, "robustbench_cls.recipes", Recipe, "recipe")
-    regimens = {family: settle(recipe, family, {})[0] for family in REGIMENS}
+    recipe = find_recipe(name)
+    families = {model: family_of(model)} if model else {family: family for family in REGIMENS}
+    regimens = {shown: settle(recipe, family, {})[0] for shown, family in families.items()}
     rows = [
         {
             "name": field.name,
             "type": type(field.default).__name__,
             **{family: str(getattr(regimen, field.name)) for family, regimen in regimens.items()},
-            "meaning": MEANINGS[field.name],
+            "meaning": field.metadata["meaning"],
         }
         for field in fields(Regimen)
     ]
@@ -52,7 +55,7 @@ def _settings(name: str) -> list[dict[str, str]]:
         {
             "name": key,
             "type": type(value).__name__,
-            **dict.fromkeys(REGIMENS, str(value)),
+            **dict.fromkeys(families, str(value)),
             "meaning": f"of the recipe {recipe.name}",
         }
         for key, value in recipe.settings.items()

@@ -15,10 +15,13 @@ PATH = click.Path(path_type=Path)
     epilog="Example: robust train --recipe cutmix --model resnet18 --data DIR --set epochs=30",
 )
 @click.option(
-    "--recipe", default="baseline", show_default=True, help="Recipe name or .py file; see robust list recipes."
+    "--recipe",
+    default="baseline",
+    show_default=True,
+    help="Recipe name, names joined by +, or .py file; see robust list recipes.",
 )
 @click.option("--model", default="resnet50", show_default=True, help="Any timm classifier.")
-@click.option("--data", type=PATH, help="Root with train/ and val/ (folders or parquet). Default: datasets/imagenet.")
+@click.option("--data", type=PATH, help="Root with train/ (folders or parquet). Default: datasets/imagenet.")
 @click.option(
     "--set",
     "overrides",
@@ -27,60 +30,103 @@ PATH = click.Path(path_type=Path)
     help="Change a setting, e.g. --set epochs=4; see robust list settings.",
 )
 @click.option(
+    "--from", "start", default="", metavar="FILE", help="Weights to begin with; 'published' for those of timm."
+)
+@click.option("--limit", default=0, show_default=True, help="Train on this many keyed images; 0 for all.")
+@click.option(
     "--name",
     default="",
     help="Of the run: letters, digits and . _ + -. Default: <model>-<recipe>-s<seed>.",
 )
 @click.option("--seed", default=0, show_default=True)
+@click.option(
+    "--seeds", default=1, show_default=True, help="Train this many seeds, from --seed on; under torchrun side by side."
+)
+@click.option("--shard", default="", metavar="I/N", help="With --seeds: the I-th of N jobs that share them.")
 @click.option("--precision", default="auto", show_default=True, help="auto, float32, bfloat16 or float16.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps, ...")
 @click.option("--workers", type=int, help="Loading processes. Default: one a core.")
+@click.option("--sync-bn", is_flag=True, help="Under torchrun: batch norms take their statistics from all processes.")
+@click.option("--track", multiple=True, help="tensorboard, wandb or mlflow: gets the numbers of each epoch as well.")
 @click.option("--out", type=PATH, help="Folder of the run. Default: reports/runs/<name>.")
+@click.option(
+    "--verify-resume", is_flag=True, help="Prove on some images that a stopped training goes on to the same bytes."
+)
 def command(
     recipe: str,
     model: str,
     data: Path | None,
     overrides: tuple[str, ...],
+    start: str,
+    limit: int,
     name: str,
     seed: int,
+    seeds: int,
+    shard: str,
     precision: str,
     device: str,
     workers: int | None,
+    sync_bn: bool,
+    track: tuple[str, ...],
     out: Path | None,
+    verify_resume: bool,
 ) -> None:
-    """Train a classifier under a recipe; started again, it goes on after the last whole epoch.
+    """Train a classifier under a recipe; started again, it goes on where it stopped.
 
-    Writes best.pt, last.pt, log.csv and curves.png.
+    Writes best.pt, last.pt, log.csv, log.jsonl, timing.csv and curves.png. Under torchrun, its processes share each
+    step.
     """
     from robustbench_cls.cli.settings import read_settings
-    from robustbench_cls.core.discovery import find
     from robustbench_cls.core.progress import notice
-    from robustbench_cls.core.recipe import Recipe
+    from robustbench_cls.core.shard import torchrun_shard
+    from robustbench_cls.training.combining import find_recipe
     from robustbench_cls.training.options import TrainingOptions
+    from robustbench_cls.training.seeds import own_seeds
 
-    chosen = find(recipe, "robustbench_cls.recipes", Recipe, "recipe")
+    chosen = find_recipe(recipe)
     options = TrainingOptions(
         data=data,
-        overrides=read_settings(overrides, chosen, model),
+        overrides={**read_settings(overrides, chosen, model), **({"sync_batch_norm": True} if sync_bn else {})},
         seed=seed,
         name=name,
         precision=precision,
+        limit=limit,
+        start=start,
         out=out,
         device=device,
         workers=workers,
+        trackers=track,
     )
-    options.check(model, chosen)
+    runs = own_seeds(options, seeds, shard)
+    for run in runs:
+        run.check(model, chosen)
     notice("Loading PyTorch ...")
-    from robustbench_cls.models.checkpoint import read_checkpoint
+    if verify_resume:
+        from robustbench_cls.training.verify import verify_resume as verify
+
+        for run in runs:
+            click.echo(verify(model, chosen, run))
+        return
     from robustbench_cls.training.train import train
 
-    started = time.monotonic()
-    best = train(model, chosen, options)
-    took = timedelta(seconds=round(time.monotonic() - started))
+    for run in runs:
+        started = time.monotonic()
+        best = train(model, chosen, run)
+        if run.alone or not torchrun_shard().index:
+            _tell(best, timedelta(seconds=round(time.monotonic() - started)), data)
+
+
+def _tell(best: Path, took: timedelta, data: Path | None) -> None:
+    """Say what the training came to, and what may come next."""
+    from robustbench_cls.models.checkpoint import read_checkpoint
+
     about, _, _ = read_checkpoint(best)
-    click.echo(
-        f"\n{about.top1_accuracy:.1%} of the val images are right after epoch {about.epoch}, the best of "
-        f"{about.settings['epochs']} on val.\nIts weights: {best}\nThis took {took}."
-    )
+    told = f"The weights are those of the last epoch, {about.epoch}: no images were held out to choose others."
+    if about.selection != "last epoch":
+        told = (
+            f"{about.top1_accuracy:.1%} of the held-out training images are right after epoch {about.epoch}, the best "
+            f"of at most {about.settings['epochs']}."
+        )
+    click.echo(f"\n{told}\nIts weights: {best}\nThis took {took}.")
     where = f" --data {shlex.quote(str(data))}" if data else ""
     click.echo(f"\nNext: robust eval --suite imagenet --suite imagenet-c{where} {shlex.quote(str(best))}")

@@ -122,7 +122,7 @@ def did_you_mean(name: str, options: Iterable[str]) -> str:
     close = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.6)
     if close:
         return f"Did you mean {' or '.join(filter(None, (', '.join(close[:-1]), close[-1])))}?"
-    return f"Known: {', '.join(known)}." if 0 < len(known) <= 25 else ""
+    return f"Known: {', '.join(known)}." if 0 < len(known) <= 50 else ""
 
 
 def pick(name: str, options: Mapping[str, N], kind: str) -> N:

@@ -23,7 +23,10 @@ class Origin:
         epoch: epochs finished.
         base: the model that this one is a compression of.
         versions: of the libraries it was trained with.
-        selected_on: fingerprint of the images whose accuracy chose the epoch.
+        selected_on: fingerprint of the `val` images whose accuracy chose the epoch.
+        selection: what chose the epoch: `val`, `minival` (held-out training images), or `last epoch`.
+        models: classifiers that the recipe learned from.
+        started_from: the weights that the training began with.
         notes: what readers of its numbers should know of the training.
     """
 
@@ -39,3 +42,6 @@ class Origin:
     versions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     selected_on: str = added("")
     notes: tuple[str, ...] = added(())
+    selection: str = added("")
+    models: tuple[str, ...] = added(())
+    started_from: str = added("")

@@ -23,6 +23,15 @@ DAMAGED = (OSError, SyntaxError, ValueError, TypeError, LookupError, AttributeEr
 
 JPEG_START = b"\xff\xd8\xff"
 
+SEQUENTIAL, OTHER_FRAMES = (0xC0, 0xC1), (0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
+"""Markers of frame headers in JPEG files."""
+
+LARGEST_BLOCK, MARGIN = 32, 8
+"""Rows that a JPEG file stores together at most, and how far below a row its colours may depend on others."""
+
+LEFT_OVER = "extraneous bytes before marker 0xd9"
+"""How the decoder's complaint ends where it was told to stop before the end."""
+
 MOST_PIXELS = 16 * 1024 * 1024
 """Larger JPEG files are left to Pillow, because each thread keeps three bytes for each pixel."""
 
@@ -65,6 +74,17 @@ def decode_rgb(data: bytes, name: str) -> Image.Image:
     return image.convert("RGB")
 
 
+def jpeg_shape(data: bytes) -> tuple[int, int] | None:
+    """Height and width of a JPEG photo that `decode_jpeg` reads; None for all other files."""
+    if not data.startswith(JPEG_START):
+        return None
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+    except ValueError:
+        return None
+    return (height, width) if colours in ("YCbCr", "Gray", "RGB") and height * width <= MOST_PIXELS else None
+
+
 def decode_jpeg(data: bytes) -> Pixels | None:
     """Decode a JPEG photo to the pixels of `decode_rgb`, without a Pillow image.
 
@@ -72,17 +92,50 @@ def decode_jpeg(data: bytes) -> Pixels | None:
         Pixels in the thread's working memory; the next call overwrites them. None for all other files, and where
         the decoder finds any fault in the file: `decode_rgb` then decides whether that is an error.
     """
-    if not data.startswith(JPEG_START):
+    shape = jpeg_shape(data)
+    if shape is None:
         return None
+    pixels = working_pixels("decoded", *shape)
     try:
-        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
-        if colours not in ("YCbCr", "Gray", "RGB") or height * width > MOST_PIXELS:
-            return None
-        pixels = working_pixels("decoded", height, width)
         simplejpeg.decode_jpeg(data, "RGB", buffer=pixels.image)
     except ValueError:
         return None
     return pixels
+
+
+def decode_jpeg_top(data: bytes, rows: int) -> Pixels | None:
+    """The first `rows` rows of `decode_jpeg`, and what else it took to get them right; no more is decoded.
+
+    The decoder reads a file whose header tells of fewer rows than there are, and complains at the end of the bytes that
+    are left over. It does so for sequential files alone. A fault further down is not found.
+
+    Returns:
+        Pixels as of `decode_jpeg`.
+    """
+    shape, place = jpeg_shape(data), _frame_header(data)
+    needed = -(-(rows + MARGIN) // LARGEST_BLOCK) * LARGEST_BLOCK
+    if shape is None or place is None or needed >= shape[0]:
+        return decode_jpeg(data)
+    pixels = working_pixels("decoded", needed, shape[1])
+    shortened = b"".join((data[: place + 5], needed.to_bytes(2, "big"), data[place + 7 :]))
+    try:
+        simplejpeg.decode_jpeg(shortened, "RGB", buffer=pixels.image)
+    except ValueError as error:
+        return pixels if str(error).endswith(LEFT_OVER) else decode_jpeg(data)
+    return pixels
+
+
+def _frame_header(data: bytes) -> int | None:
+    """Where the frame header of a sequential JPEG file begins; None in other files."""
+    place = 2
+    while place + 9 < len(data) and data[place] == 0xFF:
+        marker = data[place + 1]
+        if marker in SEQUENTIAL:
+            return place
+        if marker in OTHER_FRAMES:
+            return None
+        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    return None
 
 
 def _eight_bits(values: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> UInt8Image:

@@ -30,6 +30,9 @@ GROUP = 3
 SPARE = 3 * GROUP
 """Bytes behind the last pixel that kernels may read. Their weight is zero, or they are dropped."""
 
+KEPT = 1024
+"""Windows whose weights are kept, each some 10 kB: random crops of photos have about as many widths and heights."""
+
 CHOOSES_ORDER = int(PIL.__version__.partition(".")[0]) >= 13
 """Whether this Pillow weighs the rows first where that saves work."""
 
@@ -79,7 +82,16 @@ def working_pixels(owner: str, height: int, width: int) -> Pixels:
     return Pixels(height, width, scratch(owner, (3 * height * width + SPARE,), np.uint8))
 
 
-def resized_window(pixels: Pixels, rows: Window, columns: Window, interpolation: Interpolation) -> UInt8Image:
+def resized_window(
+    pixels: Pixels,
+    rows: Window,
+    columns: Window,
+    interpolation: Interpolation,
+    *,
+    corner: tuple[int, int] = (0, 0),
+    mirrored: bool = False,
+    out_HW3: UInt8Image | None = None,
+) -> UInt8Image:
     """The pixels that Pillow's `resize` gives inside a window.
 
     Args:
@@ -87,25 +99,32 @@ def resized_window(pixels: Pixels, rows: Window, columns: Window, interpolation:
         rows: the window's rows; their `size` is the height.
         columns: its columns; their `size` is the width.
         interpolation: the filter, stretched where the image shrinks.
+        corner: row and column of the pixels at which the image begins that is resized: as if it had been cut out.
+        mirrored: left and right change places in the result.
+        out_HW3: contiguous memory for the result.
 
     Returns:
-        uint8 HW3, a fresh array.
+        uint8 HW3: `out_HW3`, or a fresh array.
 
     Source: the algorithm of Pillow's `Resample.c`.
     """
+    top, left = corner
     down, across = _taps(rows, interpolation), _taps(columns, interpolation)
     height, width = rows.stop - rows.start, columns.stop - columns.start
     window_HR: UInt8Image = scratch("resized", (height, 4 * width), np.uint8)
     if _rows_first(rows, columns):
         low = working_pixels("half resized", height, across.last - across.first)
-        _weigh_rows(pixels.image, 0, across.first, down, low.image.reshape(height, -1))
-        _weigh_columns(low, 0, across.first, across, window_HR)
+        _weigh_rows(pixels.image, left + across.first, top, down, low.image.reshape(height, -1))
+        _weigh_columns(low, 0, -across.first, across, window_HR)
     else:
         narrow_HR: UInt8Image = scratch("half resized", (down.last - down.first, 4 * width), np.uint8)
-        _weigh_columns(pixels, down.first, 0, across, narrow_HR)
-        _weigh_rows(narrow_HR, down.first, 0, down, window_HR)
-    window_HW3 = np.empty((height, width, 3), np.uint8)
-    _drop_fourth(window_HR, window_HW3.reshape(height, -1))
+        _weigh_columns(pixels, top + down.first, left, across, narrow_HR)
+        _weigh_rows(narrow_HR, 0, -down.first, down, window_HR)
+    window_HW3 = np.empty((height, width, 3), np.uint8) if out_HW3 is None else out_HW3
+    if mirrored:
+        _drop_fourth_mirrored(window_HR, window_HW3.reshape(height, -1))
+    else:
+        _drop_fourth(window_HR, window_HW3.reshape(height, -1))
     return window_HW3
 
 
@@ -114,23 +133,27 @@ def _rows_first(rows: Window, columns: Window) -> bool:
     return CHOOSES_ORDER and lost_rows > max(2 * (columns.size - columns.resized), 0)
 
 
-def _weigh_columns(pixels: Pixels, top: int, left: int, taps: _Taps, out_HR: UInt8Image) -> None:
-    """Rows from `top` on; column 0 of the pixels is column `left` of the original."""
+def _weigh_columns(pixels: Pixels, top: int, shift: int, taps: _Taps, out_HR: UInt8Image) -> None:
+    """Rows from `top` on; column 0 of the image that is resized is column `shift` of the pixels."""
     gathered_GN: UInt32Array = scratch("gathered pixels", (GROUP, taps.starts_N.size), np.uint32)
     sums_R: Int32Array = scratch("weighted sums", (4 * taps.starts_N.size,), np.int32)
-    starts_N = taps.starts_N - np.uint32(left)
+    starts_N = _shifted(taps.starts_N, shift)
     weights_KR = np.repeat(taps.weights_KN, 4, axis=1)
     _blend_columns(pixels.words, top, starts_N, weights_KR, gathered_GN, gathered_GN.view(np.uint8), sums_R, out_HR)
 
 
-def _weigh_rows(image_HWC: UInt8Image, top: int, left: int, taps: _Taps, out_HR: UInt8Image) -> None:
-    """Columns from `left` on; row 0 of the pixels is row `top` of the original."""
+def _weigh_rows(image_HWC: UInt8Image, left: int, shift: int, taps: _Taps, out_HR: UInt8Image) -> None:
+    """Columns from `left` on; row 0 of the image that is resized is row `shift` of the pixels."""
     sums_R: Int32Array = scratch("weighted sums", (out_HR.shape[1],), np.int32)
     rows_HR = image_HWC.reshape(image_HWC.shape[0], -1)
-    _blend_rows(rows_HR, 3 * left, taps.starts_N - np.uint32(top), taps.weights_KN, sums_R, out_HR)
+    _blend_rows(rows_HR, 3 * left, _shifted(taps.starts_N, shift), taps.weights_KN, sums_R, out_HR)
 
 
-@lru_cache(maxsize=128)
+def _shifted(starts_N: UInt32Array, shift: int) -> UInt32Array:
+    return starts_N + np.uint32(shift % (1 << 32)) if shift else starts_N
+
+
+@lru_cache(maxsize=KEPT)
 def _taps(window: Window, interpolation: Interpolation) -> _Taps:
     scale = window.size / window.resized
     stretch = max(scale, 1.0)
@@ -226,3 +249,15 @@ def _drop_fourth(window_HR: UInt8Image, window_Hr: UInt8Image) -> None:
             out[3 * x] = row[4 * x]
             out[3 * x + 1] = row[4 * x + 1]
             out[3 * x + 2] = row[4 * x + 2]
+
+
+@kernel
+def _drop_fourth_mirrored(window_HR: UInt8Image, window_Hr: UInt8Image) -> None:
+    last = window_HR.shape[1] // 4 - 1
+    for y in range(window_HR.shape[0]):
+        row = window_HR[y]
+        out = window_Hr[y]
+        for x in range(last + 1):
+            out[3 * (last - x)] = row[4 * x]
+            out[3 * (last - x) + 1] = row[4 * x + 1]
+            out[3 * (last - x) + 2] = row[4 * x + 2]

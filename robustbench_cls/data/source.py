@@ -99,6 +99,52 @@ class ImageSource:
         )
 
 
+@dataclass(frozen=True)
+class _Joined:
+    """The readers of several sources, one after the other."""
+
+    sources: Sequence[ImageSource]
+    starts: npt.NDArray[np.int64]
+
+    def __getitem__(self, position: int) -> Any:
+        source, index = self.place(position)
+        return source.reader[int(source.positions_N[index])]
+
+    def place(self, position: int) -> tuple[ImageSource, int]:
+        """The source that holds an image, and the image's index in it."""
+        number = int(np.searchsorted(self.starts, position, side="right")) - 1
+        return self.sources[number], position - int(self.starts[number])
+
+
+@dataclass(frozen=True)
+class _JoinedSource(ImageSource):
+    """Images of several sources."""
+
+    def name(self, index: int) -> str:
+        """The name of image `index` in messages."""
+        source, own = self.reader.place(int(self.positions_N[index]))
+        return str(source.name(own))
+
+
+def joined_sources(sources: Sequence[ImageSource]) -> ImageSource:
+    """The images of several sources with the same classes; the ids of all but the first begin with their number."""
+    if len(sources) == 1:
+        return sources[0]
+    counts = np.array([len(source) for source in sources], np.int64)
+    ids = [f"{number}:{name}" if number else name for number, one in enumerate(sources) for name in one.ids]
+    return _JoinedSource(
+        path=sources[0].path,
+        class_names=sources[0].class_names,
+        ids=tuple(ids),
+        labels_N=np.concatenate([source.labels_N for source in sources]),
+        fingerprint=_digest([source.fingerprint for source in sources]),
+        stamp=_digest([source.stamp for source in sources]),
+        reader=_Joined(sources, np.cumsum(counts) - counts),
+        positions_N=np.arange(int(counts.sum()), dtype=np.int64),
+        sizes_N=np.concatenate([source.sizes_N for source in sources]),
+    )
+
+
 def open_source(path: Path, split: str = "", *, labelled: bool = True) -> ImageSource:
     """The images of one split.
 

@@ -12,6 +12,7 @@ from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.files import RUNS, locked, remove_leftovers
 from robustbench_cls.core.progress import notice, progress_bar
 from robustbench_cls.core.run import Circumstances
+from robustbench_cls.core.shard import Shard, read_shard
 from robustbench_cls.core.suite import Protocol, Suite
 from robustbench_cls.core.versions import versions
 from robustbench_cls.core.workers import loading_workers
@@ -21,7 +22,7 @@ from robustbench_cls.data.crop_cache import Crops, open_crops
 from robustbench_cls.data.label_spaces import in_words
 from robustbench_cls.evaluation.checks import Witness, warnings_of
 from robustbench_cls.evaluation.loop import measure
-from robustbench_cls.evaluation.options import EvaluationOptions, Shard, read_shard
+from robustbench_cls.evaluation.options import EvaluationOptions
 from robustbench_cls.evaluation.plan import Corrupt, Plan, plan
 from robustbench_cls.evaluation.shards import join, not_stored, share
 from robustbench_cls.models.classifier import Classifier

@@ -1,13 +1,12 @@
 """`EvaluationOptions` and their checks, all of them before PyTorch is imported."""
 
-import os
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.files import CROPS, require_writable
+from robustbench_cls.core.shard import read_shard
 from robustbench_cls.core.suite import Suite
 from robustbench_cls.core.workers import loading_workers
 from robustbench_cls.data.locate import locate
@@ -85,44 +84,3 @@ def _require_room(out: Path) -> None:
     """Refuse a folder that can't be written; one that holds runs may be read-only, as they may be complete."""
     if not (out.is_dir() and any(out.iterdir())):
         require_writable(out)
-
-
-@dataclass(frozen=True)
-class Shard:
-    """Process `index`, from 0, of `count`."""
-
-    index: int = 0
-    count: int = 1
-
-    def __str__(self) -> str:
-        return f"{self.index + 1}/{self.count}"
-
-
-def read_shard(text: str) -> Shard:
-    """The shard in `--shard 2/8`, counted from 1.
-
-    Raises:
-        UserError: it is not of that form.
-    """
-    found = re.fullmatch(r"(\d+)/(\d+)", text.strip())
-    if found is None or not 1 <= int(found[1]) <= int(found[2]):
-        raise UserError(f"--shard takes I/N with I from 1 to N, such as 2/8, got '{text}'.")
-    return Shard(int(found[1]) - 1, int(found[2]))
-
-
-def torchrun_shard(environment: Mapping[str, str] = os.environ) -> Shard:
-    """This process among those that torchrun started; the only one where it didn't.
-
-    Raises:
-        UserError: the variables that torchrun sets are there in part, or make no sense.
-    """
-    if "RANK" not in environment and "WORLD_SIZE" not in environment:
-        return Shard()
-    rank, count = environment.get("RANK", ""), environment.get("WORLD_SIZE", "")
-    known = rank.isdecimal() and count.isdecimal() and int(rank) < int(count)
-    if not known or (int(count) > 1 and not environment.get("MASTER_ADDR")):
-        raise UserError(
-            f"RANK is '{rank}' and WORLD_SIZE '{count}', which torchrun did not set together. Start with torchrun, or "
-            "unset both (and share work with --shard I/N)."
-        )
-    return Shard(int(rank), int(count))

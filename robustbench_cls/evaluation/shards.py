@@ -17,8 +17,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.shard import Shard
 from robustbench_cls.data.batches import Part, Rows
-from robustbench_cls.evaluation.options import Shard
 from robustbench_cls.results.store import StoredRun
 
 

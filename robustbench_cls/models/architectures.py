@@ -15,20 +15,33 @@ from robustbench_cls.models.names import check_architecture
 
 
 def create_network(
-    architecture: str, num_classes: int, input_size: int, *, pretrained: bool = False, drop_path: float = 0.0
+    architecture: str,
+    num_classes: int,
+    input_size: int,
+    *,
+    pretrained: bool = False,
+    drop_path: float = 0.0,
+    dropout: float = 0.0,
+    any_size: bool = False,
 ) -> Any:
     """A timm network for square inputs of `input_size` px; 0 for the architecture's own.
+
+    With `any_size` it takes inputs of other sizes too, where the architecture can.
 
     Raises:
         UserError: unknown architecture, or one that can't take this input size.
     """
     check_architecture(architecture)
     options: dict[str, Any] = {"drop_path_rate": drop_path} if drop_path else {}
+    if dropout:
+        options["drop_rate"] = dropout
     cfg = timm.get_pretrained_cfg(architecture)
     if cfg is None:
         cfg = timm.models.PretrainedCfg()
     if input_size and cfg.fixed_input_size and input_size != cfg.input_size[-1]:
         options["img_size"] = input_size
+    if any_size and cfg.fixed_input_size:
+        options["dynamic_img_size"] = True
     if num_classes:
         options["num_classes"] = num_classes
     try:

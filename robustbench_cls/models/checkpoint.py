@@ -4,6 +4,7 @@ A dictionary of plain values and tensors, read with `weights_only=True`: `format
 `About`), `weights`, and in `last.pt` also `training`, what a resumed run needs.
 """
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,9 +32,13 @@ class About:
         overlaps: test corruptions that the recipe's augmentation contains.
         code_sha256: of a recipe of the user's own, with the modules beside it that it imports.
         weights_sha256: of the weights beside it.
-        selected_on: fingerprint of the images whose accuracy chose `best.pt`.
+        selected_on: fingerprint of the `val` images whose accuracy chose `best.pt`; none of a later training.
+        selection: what chose `best.pt`: `val`, `minival` (held-out training images), or `last epoch`.
+        step: steps of the epoch that was begun; 0 between two epochs.
+        models: each classifier that the recipe learned from: its setting, its name and the digest of its weights.
+        started_from: the name and the digest of the weights that it began with; empty for random ones.
         notes: what readers of its numbers should know of the training.
-        epoch: epochs finished; top1_accuracy: on the `val` split of the training data, 0..1.
+        epoch: epochs finished; top1_accuracy: on the images that chose `best.pt`, 0..1.
     """
 
     name: str
@@ -52,6 +57,10 @@ class About:
     weights_sha256: str = added("")
     selected_on: str = added("")
     notes: tuple[str, ...] = added(())
+    selection: str = added("val")
+    step: int = added(0)
+    models: tuple[str, ...] = added(())
+    started_from: str = added("")
 
     @property
     def origin(self) -> Origin:
@@ -67,6 +76,9 @@ class About:
             versions=self.versions,
             selected_on=self.selected_on,
             notes=self.notes,
+            selection=self.selection,
+            models=self.models,
+            started_from=self.started_from,
         )
 
 
@@ -82,7 +94,8 @@ def save(path: Path, about: About, weights: Mapping[str, torch.Tensor], training
         OSError: it could not be written; torch itself raises RuntimeError for a full disk.
     """
     about = replace(about, weights_sha256=tensors_sha256(weights))
-    content = {"format": FORMAT, "about": as_record(about), "weights": dict(weights), "training": dict(training)}
+    told = {"format": FORMAT, "about": as_record(about), "weights": dict(weights), "training": dict(training)}
+    content = _anew(told)
     try:
         with path.open("wb") as file:  # torch would write a path's name into the file, so that equal runs would differ
             torch.save(content, file)
@@ -91,6 +104,18 @@ def save(path: Path, about: About, weights: Mapping[str, torch.Tensor], training
         while first is not None and not isinstance(first, KeyboardInterrupt | OSError):
             first = first.__context__
         raise first or OSError("PyTorch could not write all of it; the disk may be full") from error
+
+
+def _anew(value: Any) -> Any:
+    """The same plain values as new objects: pickle writes an object once, so equal runs would differ by what is shared.
+
+    Tensors stay as they are.
+    """
+    if isinstance(value, Mapping):
+        return {_anew(name): _anew(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)([_anew(item) for item in value])
+    return sys.intern(value) if type(value) is str else value
 
 
 def _read_about(content: Mapping[str, Any], path: Path) -> About:

@@ -54,8 +54,23 @@ def check_architecture(name: str) -> None:
         raise UserError(f"timm has no model '{name}'. {did_you_mean(base, architectures())}".rstrip())
 
 
+FAMILIES = {
+    "efficientnet": ("efficientnet", "mobilenet", "ghostnet", "hardcorenas"),
+    "swin": ("swin_",),
+    "convnext": ("convnext", "metaformer", "inception_next", "mambaout"),
+    "coatnet": ("maxxvit", "coat", "nest"),
+    "vit": (
+        *("vision_transformer", "deit", "beit", "eva", "cait", "xcit", "convit", "crossvit", "tnt", "pit", "volo"),
+        *("levit", "mvitv2", "pvt_v2", "twins", "davit", "focalnet", "tiny_vit", "gcvit", "hiera", "nextvit"),
+        *("efficientformer", "efficientvit", "edgenext", "fastvit", "mobilevit", "naflexvit", "shvit", "swiftformer"),
+        *("vitamin", "visformer", "mlp_mixer", "sequencer", "deepseek_vit", "gemma4_vit", "qwen3_vit", "iformer"),
+    ),
+}
+"""How the names of timm's modules begin, by the family of architectures that they define; the first that fits."""
+
+
 def family_of(name: str) -> str:
-    """`vit`, `efficientnet` or `resnet`: whose regimen fits, by the timm module that defines it; else `resnet`.
+    """The family of architectures whose regimen fits, by the timm module that defines the model; else `resnet`.
 
     Raises:
         UserError: timm has no such model.
@@ -63,7 +78,4 @@ def family_of(name: str) -> str:
     check_architecture(name)
     base = name.partition(".")[0]
     module = architectures().get(base) or former_names()[base]
-    if "efficientnet" in module or "mobilenet" in module:
-        return "efficientnet"
-    transformers = ("vision_transformer", "deit", "beit", "eva", "swin", "cait", "xcit", "levit", "maxxvit")
-    return "vit" if any(word in module for word in transformers) else "resnet"
+    return next((family for family, begins in FAMILIES.items() if module.startswith(begins)), "resnet")

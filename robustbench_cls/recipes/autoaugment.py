@@ -26,6 +26,6 @@ RECIPE = Recipe(
     source="https://arxiv.org/abs/1805.09501",
     augment=augment,
     settings=MappingProxyType({"config": "original"}),
-    overlaps=("brightness", "contrast"),
+    overlaps=("brightness", "contrast", "saturate"),
     expected="ResNet-50, 270 epochs: 77.6 % top-1 (paper)",
 )

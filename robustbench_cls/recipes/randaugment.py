@@ -27,6 +27,6 @@ RECIPE = Recipe(
     source="https://arxiv.org/abs/1909.13719",
     augment=augment,
     settings=MappingProxyType({"config": "rand-m9-mstd0.5-inc1"}),
-    overlaps=("brightness", "contrast"),
+    overlaps=("brightness", "contrast", "saturate"),
     expected="ResNet-50, 180 epochs: 77.6 % top-1 (paper)",
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from robustbench_cls.core.origin import Origin
 from robustbench_cls.core.run import names_sha256
 from robustbench_cls.results.store import StoredRun
 
@@ -64,6 +65,11 @@ def small_images(run: StoredRun) -> Iterator[str]:
             f"images are corrupted at {side} px with constants made for 224 px: some, such as those of zoom blur, do "
             "next to nothing, others do more, and the numbers are not those of CIFAR-10-C"
         )
+
+
+def chosen_by(origin: Origin) -> str:
+    """The images whose accuracy chose the epoch of the weights: `val` for trainings that do not say it."""
+    return origin.selection or ("val" if origin.recipe else "")
 
 
 def chosen_on_these_images(run: StoredRun) -> bool:

@@ -1,30 +1,52 @@
-"""Augmented training batches, every random draw keyed by (seed, epoch, image).
+"""Augmented training images, every random draw keyed by (seed, epoch, image, copy).
 
-The worker seeds Python's, numpy's and torch's global generators before each image, as the libraries' own
-augmentations draw from them; so an epoch's images do not depend on the number of workers or on what came
-before, and a resumed run sees what it would have seen. `--seed` reaches the order of images the same way.
+The libraries' own augmentations draw from Python's, numpy's and torch's global generators, so these are seeded before
+each image; so an epoch's images do not depend on the number of workers or on what came before, and a resumed run sees
+what it would have seen. Windows and flips have a generator of their own.
+
+Why processes and not threads, as in evaluation? The global generators are a process's, not a thread's.
 """
 
+import os
 import random
-from collections.abc import Callable, Iterator, Mapping
+import signal
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset, Sampler
-from torchvision.transforms import RandomHorizontalFlip, RandomResizedCrop
 
-from robustbench_cls.core.errors import UserError, first_line
+from robustbench_cls.core.arrays import UInt8Image
+from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.keys import Key
 from robustbench_cls.core.own_code import named_lines
-from robustbench_cls.core.recipe import Recipe, Regimen, Setting
-from robustbench_cls.data.crops import interpolation_mode
+from robustbench_cls.data.decoded import DecodedImages
+from robustbench_cls.data.random_crops import CropRule
 from robustbench_cls.data.source import ImageSource
-from robustbench_cls.models.classifier import Preprocessing
+from robustbench_cls.training.order import MicroBatch, Order, Step
 
-Item = tuple[int, int]
+Views: TypeAlias = Callable[[Image.Image], tuple[Image.Image, ...]]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The images of one forward pass.
+
+    Attributes:
+        images_VBHW3: uint8, V views of each image at the input size.
+        number: of the micro-batch in its step.
+    """
+
+    number: int
+    images_VBHW3: torch.Tensor
+    labels_B: torch.Tensor
+
+    def pin_memory(self) -> "Batch":
+        """The same in memory that a GPU reads quickly; `DataLoader` calls it."""
+        return Batch(self.number, self.images_VBHW3.pin_memory(), self.labels_B.pin_memory())
 
 
 def seed_augmentations(key: Key) -> None:
@@ -41,97 +63,114 @@ def seed_everything(key: Key) -> None:
 
 
 @dataclass(frozen=True)
-class TrainingImages(Dataset[tuple[torch.Tensor, int]]):
-    """Images by (epoch, index): uint8 3HW at the input size, and the label."""
+class TrainingImages(Dataset[tuple[Step, list[Batch]]]):
+    """The batches of a step: images cut by a keyed random window, mirrored or not, augmented.
+
+    Attributes:
+        decoded: the source's images, where they are kept in memory.
+        views: from a PIL image at the input size to V of them, by the side of the input; None where nothing changes.
+    """
 
     source: ImageSource
-    crop: RandomResizedCrop
-    flip: RandomHorizontalFlip
-    augment: Callable[[Any], Any] | None
+    decoded: DecodedImages | None
+    rule: CropRule
+    views: Callable[[int], Views | None]
     seed: int
 
-    def __getitem__(self, item: Item) -> tuple[torch.Tensor, int]:
-        epoch, index = item
-        image = self.source.image(index)
-        seed_augmentations(Key.of("augment", self.seed, epoch, self.source.ids[index]))
-        image = self.flip(self.crop(image))
-        if self.augment is not None:
-            with named_lines():
-                image = self.augment(image)
-            if not isinstance(image, Image.Image):
-                raise UserError(f"The recipe's augmentation must give a PIL image, it gave {type(image).__name__}.")
-        image_HW3 = np.array(image, dtype=np.uint8)
-        return torch.from_numpy(image_HW3).permute(2, 0, 1).contiguous(), int(self.source.labels_N[index])
+    def __getitem__(self, step: Step) -> tuple[Step, list[Batch]]:
+        return step, [self._batch(step, part) for part in step.parts]
+
+    def _batch(self, step: Step, part: MicroBatch) -> Batch:
+        count, size = len(part.indices_B), step.size
+        views = self.views(size)
+        crops_BHW3 = np.empty((count, size, size, 3), np.uint8)
+        made = [
+            self._image(int(index), Key.of(self.seed, step.epoch, self.source.ids[index], int(copy)), crop_HW3, views)
+            for index, copy, crop_HW3 in zip(part.indices_B, part.copies_B, crops_BHW3, strict=True)
+        ]
+        if views is None:
+            images_VBHW3 = torch.from_numpy(crops_BHW3)[None]
+        else:
+            images_VBHW3 = torch.empty((len(made[0]), count, size, size, 3), dtype=torch.uint8)
+            array_VBHW3 = images_VBHW3.numpy()
+            for place, images in enumerate(made):
+                for view, image in enumerate(images):
+                    array_VBHW3[view, place] = np.asarray(image)
+        return Batch(part.number, images_VBHW3, torch.from_numpy(self.source.labels_N[part.indices_B]))
+
+    def _image(self, index: int, key: Key, crop_HW3: UInt8Image, views: Views | None) -> tuple[Image.Image, ...]:
+        """Write the crop of one image; its views, where the recipe has any."""
+        if self.decoded is not None:
+            pixels = self.decoded[index]
+            self.rule.cut(pixels, self.rule.draw((pixels.height, pixels.width), key), crop_HW3.shape[0], crop_HW3)
+        else:
+            self.rule.cut_file(self.source.data(index), self.source.name(index), key, crop_HW3.shape[0], crop_HW3)
+        if views is None:
+            return ()
+        seed_augmentations(key)
+        with named_lines():
+            return _checked(views(Image.fromarray(crop_HW3)), crop_HW3.shape[0])
 
 
-class EpochOrder(Sampler[Item]):
-    """The images of one epoch in an order drawn by (seed, epoch)."""
+def _checked(images: Any, size: int) -> tuple[Image.Image, ...]:
+    for image in images if isinstance(images, tuple) else (images,):
+        if not isinstance(image, Image.Image):
+            raise UserError(f"The recipe's augmentation must give a PIL image, it gave {type(image).__name__}.")
+        if image.size != (size, size) or image.mode != "RGB":
+            raise UserError(
+                f"The recipe's augmentation must give RGB images of {size} x {size} px, it gave one of mode "
+                f"{image.mode} and {image.width} x {image.height} px."
+            )
+    return tuple(images)
 
-    def __init__(self, count: int, seed: int) -> None:
-        self.count = count
-        self.seed = seed
-        self.epoch = 0
+
+class _From(Sampler[Step]):
+    """The steps of a training from one on."""
+
+    def __init__(self, order: Order, start: int) -> None:
+        self.order, self.start = order, start
 
     def __len__(self) -> int:
-        return self.count
+        return self.order.total - self.start
 
-    def __iter__(self) -> Iterator[Item]:
-        order = Key.of("order", self.seed, self.epoch).generator().permutation(self.count)
-        return iter([(self.epoch, int(index)) for index in order])
+    def __iter__(self) -> Iterator[Step]:
+        return self.order.from_step(self.start)
 
 
-def training_loader(
-    source: ImageSource,
-    recipe: Recipe,
-    regimen: Regimen,
-    settings: Mapping[str, Setting],
-    preprocessing: Preprocessing,
-    seed: int,
-    workers: int,
-) -> tuple["DataLoader[tuple[torch.Tensor, int]]", EpochOrder]:
-    """The loader of an epoch's batches, and its sampler, on which the caller sets the epoch.
+def _leave_signals(worker: int) -> None:
+    """Leave Ctrl-C and SIGTERM, which reach every process of a group, to the one that trains.
 
-    The last batch is left out where it is not full, unless it is the only one.
+    A worker that SIGTERM killed would raise an error in the midst of a step there; one that exits well does not.
     """
-    size = preprocessing.input_size
-    crop = RandomResizedCrop(
-        size, scale=(regimen.crop_scale_min, 1.0), interpolation=interpolation_mode(preprocessing.interpolation)
-    )
-    try:
-        augment = recipe.augment(size=size, **settings)
-    except (AssertionError, ValueError, TypeError, KeyError) as error:
-        raise UserError(f"Recipe '{recipe.name}' can't augment with {dict(settings)}: {first_line(error)}.") from error
-    images = TrainingImages(source, crop, RandomHorizontalFlip(), augment, seed)
-    order = EpochOrder(len(source), seed)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, frame: os._exit(0))
+
+
+Steps: TypeAlias = Generator[tuple[Step, list[Batch]], None, None]
+
+
+def batches_from(images: TrainingImages, order: Order, start: int, workers: int) -> Steps:
+    """The batches of each step from number `start` on; `workers` processes make them ahead, to the training's end.
+
+    Raises:
+        UserError: an image can't be read, or an augmentation fails; the message is that of the worker.
+    """
     loader = DataLoader(
         images,
-        batch_size=regimen.batch_size,
-        sampler=order,
-        drop_last=len(source) >= regimen.batch_size,
+        batch_size=None,
+        sampler=_From(order, start),
         num_workers=workers,
         pin_memory=torch.accelerator.is_available(),
+        worker_init_fn=_leave_signals if workers else None,
     )
-    return loader, order
-
-
-def unwrapped(loader: "DataLoader[tuple[torch.Tensor, int]]") -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """A loader's batches; a UserError raised in a worker comes out with its own message alone."""
     try:
         yield from loader
     except UserError as error:
         raise UserError(str(error).rpartition("UserError: ")[2].strip()) from None
-
-
-def steps_in(images: int, batch_size: int) -> int:
-    """Optimiser steps of an epoch: full batches, or the one there is."""
-    return max(1, images // batch_size)
-
-
-def make_mix(
-    recipe: Recipe, settings: Mapping[str, Setting], num_classes: int
-) -> Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]] | None:
-    """The recipe's function on whole batches, or None."""
-    try:
-        return recipe.mix(num_classes=num_classes, **settings)
-    except (AssertionError, ValueError, TypeError) as error:
-        raise UserError(f"Recipe '{recipe.name}' can't mix with {dict(settings)}: {first_line(error)}.") from error
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise UserError(
+            f"A process that loads images was ended by the system ({str(error).splitlines()[0][:120]}). Often it ran "
+            f"out of memory. Start the same command again with fewer: --workers {max(0, workers - 1) // 2}."
+        ) from error

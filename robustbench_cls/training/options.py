@@ -1,20 +1,26 @@
 """`TrainingOptions` and their checks, all of them before PyTorch is imported."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
 from pathlib import Path
 from types import MappingProxyType
 
-from robustbench_cls.core.discovery import require_name
+from robustbench_cls.core.discovery import did_you_mean, require_name
 from robustbench_cls.core.errors import UserError
-from robustbench_cls.core.files import RUNS, require_writable
+from robustbench_cls.core.files import CROPS, RUNS, require_writable
 from robustbench_cls.core.recipe import Recipe, Setting
 from robustbench_cls.core.workers import loading_workers
 from robustbench_cls.data.locate import DEFAULT_TRAIN, find_split
 from robustbench_cls.models.choices import check_device
 from robustbench_cls.models.names import family_of
 from robustbench_cls.training.regimens import settle
+
+PUBLISHED = "published"
+"""Begin with the weights that timm fetches."""
+
+TRACKERS = ("tensorboard", "wandb", "mlflow")
+"""Programs that may show a training's numbers; each is an extra of that name."""
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
@@ -27,10 +33,15 @@ class TrainingOptions:
         data: a data set's root with `train/` and `val/`; None for `datasets/imagenet`.
         overrides: values by setting, as `--set` gives them: `{"epochs": 4}`.
         precision: `float32`, `bfloat16`, `float16` or `auto`.
+        limit: train on this many keyed images of the training set; 0 for all.
+        start: weights to begin with: a file, or `published` for timm's; random ones where empty.
         name: of the run and its model in reports; `<model>-<recipe>-s<seed>` where empty.
         out: the run's folder; None for `reports/runs/<name>`.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
         workers: processes that load images; None for one a core, 0 for none but the caller's.
+        crops: folder that keeps the held-out images, cut as for evaluation; None for none.
+        trackers: names in `TRACKERS` that get the numbers of each epoch as well.
+        alone: train in this process alone, though torchrun may have started several.
     """
 
     data: str | Path | None = field(default=None, metadata={"side": "identity"})
@@ -39,10 +50,15 @@ class TrainingOptions:
     )
     seed: int = field(default=0, metadata={"side": "identity"})
     precision: str = field(default="auto", metadata={"side": "identity"})
+    limit: int = field(default=0, metadata={"side": "identity"})
+    start: str | Path = field(default="", metadata={"side": "identity"})
     name: str = field(default="", metadata={"side": "runtime"})
     out: str | Path | None = field(default=None, metadata={"side": "runtime"})
     device: str = field(default="auto", metadata={"side": "runtime"})
     workers: int | None = field(default=None, metadata={"side": "runtime"})
+    crops: str | Path | None = field(default=CROPS, metadata={"side": "runtime"})
+    trackers: Sequence[str] = field(default=(), metadata={"side": "runtime"})
+    alone: bool = field(default=False, metadata={"side": "runtime"})
     progress: bool = field(default=True, metadata={"side": "runtime"})
 
     def check(self, model: str, recipe: Recipe) -> None:
@@ -57,11 +73,15 @@ class TrainingOptions:
         require_name(recipe.name, "recipe")
         require_name(self.run_name(model, recipe), "training" if self.name else "training (model, recipe and seed)")
         loading_workers(self.workers)
-        for split in ("train", "val"):
-            find_split(self.root, split)
+        find_split(self.root, "train")
+        if self.limit < 0:
+            raise UserError(f"--limit must be at least 0, got {self.limit}.")
         check_device(self.device)
         if self.precision not in PRECISIONS:
             raise UserError(f"Unknown precision '{self.precision}'. Known: {', '.join(PRECISIONS)}.")
+        for name in self.trackers:
+            if name not in TRACKERS:
+                raise UserError(f"Unknown tracker '{name}'. {did_you_mean(name, TRACKERS)}")
         require_writable(self.folder(model, recipe))
 
     @property

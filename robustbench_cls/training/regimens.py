@@ -1,6 +1,7 @@
 """How each architecture family is optimised unless a recipe or `--set` says otherwise."""
 
 import math
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, fields, replace
@@ -12,24 +13,27 @@ from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.recipe import Recipe, Regimen, Setting
 from robustbench_cls.models.choices import LARGEST_INPUT
 
+_ADAMW = Regimen(
+    optimizer="adamw",
+    lr=5e-4,
+    lr_batch_size=512,
+    weight_decay=0.05,
+    drop_path=0.1,
+    clip_grad=1.0,
+    epochs=300,
+)
+
 REGIMENS: dict[str, Regimen] = {
     "resnet": Regimen(),
-    "efficientnet": Regimen(
-        optimizer="rmsproptf", lr=0.016, weight_decay=1e-5, label_smoothing=0.1, drop_path=0.2, epochs=300
-    ),
-    "vit": Regimen(
-        optimizer="adamw",
-        lr=5e-4,
-        lr_batch_size=512,
-        weight_decay=0.05,
-        label_smoothing=0.1,
-        drop_path=0.1,
-        clip_grad=1.0,
-        epochs=300,
-    ),
+    "efficientnet": Regimen(optimizer="rmsproptf", lr=0.016, weight_decay=1e-5, drop_path=0.2, dropout=0.2, epochs=300),
+    "vit": _ADAMW,
+    "swin": replace(_ADAMW, warmup_epochs=20, clip_grad=5.0, drop_path=0.2),
+    "convnext": replace(_ADAMW, lr=4e-3, lr_batch_size=4096, warmup_epochs=20, clip_grad=0.0),
+    "coatnet": replace(_ADAMW, lr=1e-3, lr_batch_size=4096, warmup_epochs=32, drop_path=0.2),
 }
-"""Sources: torchvision's references (ResNet, with a cosine schedule), timm's EfficientNet-B0 training at the
-same rate per image (0.048 at 768), facebookresearch/deit for ViT."""
+"""Sources: torchvision's references (ResNet, with a cosine schedule); timm's EfficientNet-B0 training at the same rate
+per image (0.048 at 768); facebookresearch/deit (ViT), microsoft/Swin-Transformer (Swin-T), facebookresearch/ConvNeXt
+(ConvNeXt-T) and the paper of CoAtNet, arXiv:2106.04803 (10,000 steps of 4,096 images are 32 epochs of ImageNet)."""
 
 
 def defaults(recipe: Recipe, family: str) -> tuple[Regimen, dict[str, Setting]]:
@@ -129,6 +133,9 @@ def plain(name: str, value: object, recipe: Recipe) -> Setting:
 MOST = 10**9
 """Beyond which a whole number is taken for a mistake."""
 
+MOST_MINIVAL = 0.5
+"""Largest share of the training images that may be held out."""
+
 
 def check(regimen: Regimen) -> None:
     """Refuse values that can't be trained with.
@@ -136,7 +143,7 @@ def check(regimen: Regimen) -> None:
     Raises:
         UserError: names the value and its range.
     """
-    at_least = {"epochs": 1, "batch_size": 2, "lr_batch_size": 1}
+    at_least = {"epochs": 1, "batch_size": 2, "lr_batch_size": 1, "cycles": 1, "repeats": 1}
     for field in fields(regimen):
         value = getattr(regimen, field.name)
         if isinstance(value, float) and not math.isfinite(value):
@@ -145,8 +152,21 @@ def check(regimen: Regimen) -> None:
             raise UserError(f"--set {field.name} must be at most {MOST:,}.")
         if isinstance(value, (int, float)) and value < at_least.get(field.name, 0):
             raise UserError(f"--set {field.name} must be at least {at_least.get(field.name, 0)}, got {value}.")
-    for name in ("label_smoothing", "crop_scale_min", "drop_path"):
+    for name in ("label_smoothing", "crop_scale_min", "drop_path", "dropout", "ema_decay", "size_range"):
         if getattr(regimen, name) >= 1:
             raise UserError(f"--set {name} must be under 1, got {getattr(regimen, name)}.")
-    if regimen.input_size > LARGEST_INPUT:
-        raise UserError(f"--set input_size must be at most {LARGEST_INPUT}, got {regimen.input_size}.")
+    if not 0 < regimen.layer_decay <= 1:
+        raise UserError(f"--set layer_decay must be over 0 and at most 1, got {regimen.layer_decay}.")
+    if regimen.minival > MOST_MINIVAL:
+        raise UserError(f"--set minival must be at most {MOST_MINIVAL}, got {regimen.minival}.")
+    if regimen.patience and not regimen.minival:
+        raise UserError("--set patience asks for a minival accuracy, which --set minival=0 leaves out.")
+    for name in ("input_size", "start_size"):
+        if getattr(regimen, name) > LARGEST_INPUT:
+            raise UserError(f"--set {name} must be at most {LARGEST_INPUT}, got {getattr(regimen, name)}.")
+    if not re.fullmatch(r"all|head|last-[1-9]\d{0,3}", regimen.tune):
+        raise UserError(f"--set tune takes all, head, or last-N for the last N blocks, got '{regimen.tune}'.")
+    if regimen.micro_batch == 1:
+        raise UserError("--set micro_batch must be at least 2, or 0 for the whole batch.")
+    if regimen.schedule != "sgdr" and regimen.cycles > 1:
+        raise UserError(f"--set cycles goes with schedule=sgdr, not with {regimen.schedule}.")

@@ -1,61 +1,55 @@
-"""`train`: one model, one recipe, checkpoints that describe themselves; stops and goes on at any epoch."""
+"""`train`: one model, one recipe, checkpoints that describe themselves; stops and goes on at any step."""
 
+import math
+import resource
+import sys
 import time
-from collections.abc import Mapping
-from dataclasses import fields, replace
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch.utils.data import DataLoader
 
-from robustbench_cls.core.discovery import find, own_file_of
 from robustbench_cls.core.errors import UserError
-from robustbench_cls.core.files import atomic, locked, remove_leftovers
-from robustbench_cls.core.keys import Key
-from robustbench_cls.core.own_code import code_sha256
+from robustbench_cls.core.files import locked, remove_leftovers
 from robustbench_cls.core.progress import notice, progress_bar
-from robustbench_cls.core.recipe import Recipe, Regimen, Setting
-from robustbench_cls.core.records import as_record
-from robustbench_cls.core.run import names_sha256
-from robustbench_cls.core.versions import versions
-from robustbench_cls.core.workers import loading_workers
-from robustbench_cls.data.copies import copies_between
-from robustbench_cls.data.label_spaces import to_head
-from robustbench_cls.data.locate import open_split
-from robustbench_cls.data.source import ImageSource
-from robustbench_cls.models.architectures import check_input, create_network, preprocessing_of
-from robustbench_cls.models.checkpoint import About, read_checkpoint, save
-from robustbench_cls.models.classifier import Classifier
-from robustbench_cls.models.load import pick_device
-from robustbench_cls.models.names import family_of
-from robustbench_cls.models.running import ready
-from robustbench_cls.training.images import EpochOrder, make_mix, seed_everything, steps_in, training_loader
-from robustbench_cls.training.log import write_log
-from robustbench_cls.training.loop import Trainer, make_trainer, pick_precision, train_epoch, validate, warmup_of
+from robustbench_cls.core.recipe import Recipe
+from robustbench_cls.data.crop_cache import Crops
+from robustbench_cls.training.combining import find_recipe
+from robustbench_cls.training.images import batches_from
+from robustbench_cls.training.learner import Learner, warmup_of
+from robustbench_cls.training.log import Row, write_timing
 from robustbench_cls.training.options import TrainingOptions
-from robustbench_cls.training.regimens import settle
+from robustbench_cls.training.order import Step
+from robustbench_cls.training.plan import TrainingPlan, make_plan
+from robustbench_cls.training.ranks import joined
+from robustbench_cls.training.schedules import ONE_CYCLE
+from robustbench_cls.training.stopping import Stop, deterministic
+from robustbench_cls.training.store import BEST, FILES, LAST, Reached, go_on, store_epoch, store_state, stored_about
+from robustbench_cls.training.trackers import Trackers
+from robustbench_cls.training.validate import Validation, validate
 
-FILES = ("last.pt", "best.pt", "log.csv", "curves.png")
-"""The files of a training."""
+STORED_EVERY = 300.0
+"""Seconds of work that a killed process loses at most."""
 
-DIGEST = 64
-"""Digits of a digest, of which a message shows the first."""
+LOOKED_AT = 16
+"""Steps on a GPU between two looks at the loss: each look waits until the GPU is done."""
 
-NO_IDENTITY = ("name", "epoch", "top1_accuracy", "versions", "weights_sha256", "selected_on", "notes")
-"""Fields of a checkpoint's description in which two states of one training may differ."""
+ESTIMATED = 20
+"""Steps after which the time of an epoch is told."""
 
 
 def train(model: str, recipe: str | Recipe, options: TrainingOptions | None = None) -> Path:
     """Train a timm classifier under a recipe.
 
-    After each epoch `last.pt`, `log.csv` and `curves.png` are written, and `best.pt` where the accuracy on
-    `val` is the best so far. Started again with the same arguments, it goes on after the last whole epoch
-    and ends in the same weights.
+    After each epoch `last.pt`, `log.csv` and `curves.png` are written, and `best.pt` where the accuracy on held-out
+    training images is the best so far. Every five minutes, and when the process is asked to end, `last.pt` is written
+    too. Started again with the same arguments, it goes on from there and ends in the same bytes.
 
     Args:
         model: a timm architecture.
-        recipe: a name, a `.py` file of the user's own, or a Recipe.
+        recipe: a name, names joined by `+`, a `.py` file of the user's own, or a Recipe.
         options: data, seed, `--set` overrides, where and how fast.
 
     Returns:
@@ -65,193 +59,257 @@ def train(model: str, recipe: str | Recipe, options: TrainingOptions | None = No
         UserError: an unknown model, recipe or setting, data that doesn't fit, or an output folder of another
             run; the message says how to mend it.
     """
-    options = options or TrainingOptions()
-    chosen = recipe if isinstance(recipe, Recipe) else find(recipe, "robustbench_cls.recipes", Recipe, "recipe")
+    chosen = recipe if isinstance(recipe, Recipe) else find_recipe(recipe)
+    return train_until(model, chosen, options or TrainingOptions(), None)
+
+
+def train_until(model: str, chosen: Recipe, options: TrainingOptions, step: int | None) -> Path:
+    """As `train`; with a step, the training is stored and left once so many are done in all."""
     options.check(model, chosen)
     model, options = str(model), replace(options, seed=int(options.seed), name=str(options.name))
-    regimen, settings = settle(chosen, family_of(model), options.overrides)
-    workers = loading_workers(options.workers)
-    training, validation = _sources(options.root)
-    fingerprint = names_sha256((training.fingerprint, validation.fingerprint))
-    about, trainer = _prepare(model, chosen, regimen, settings, training, fingerprint, options)
-    about = replace(about, selected_on=validation.fingerprint, notes=_copies_notes(training, validation))
-    if (code := own_file_of(chosen)) is not None:
-        about = replace(about, code_sha256=code_sha256(code))
-    loader, order = training_loader(training, chosen, regimen, settings, about.preprocessing, options.seed, workers)
-    out = options.folder(model, chosen)
-    with locked(out / ".lock") as alone:
+    plan = make_plan(model, chosen, options, stored_about(options.folder(model, chosen)))
+    with _alone(plan), joined(plan.ranks, plan.device), deterministic(plan.device.type != "cpu"), _advice(plan):
+        return _Training(plan, step).run()
+
+
+@contextmanager
+def _alone(plan: TrainingPlan) -> Iterator[None]:
+    """Hold the folder; of torchrun's processes the first does so for all."""
+    if not plan.ranks.first:
+        yield
+        return
+    with locked(plan.out / ".lock") as alone:
         if not alone:
-            raise UserError(f"Another process is training into {out}. Wait for it, or choose another --out.")
-        remove_leftovers(out, FILES)
-        return _epochs(out, about, trainer, loader, order, validation, workers, progress=options.progress)
+            raise UserError(f"Another process is training into {plan.out}. Wait for it, or choose another --out.")
+        remove_leftovers(plan.out, FILES)
+        yield
 
 
-def _epochs(
-    out: Path,
-    about: About,
-    trainer: Trainer,
-    loader: "DataLoader[tuple[torch.Tensor, int]]",
-    order: EpochOrder,
-    validation: ImageSource,
-    workers: int,
-    *,
-    progress: bool,
-) -> Path:
-    """Train for the epochs that are missing; the path of `best.pt`."""
-    classifier, regimen = trainer.classifier, trainer.regimen
-    about, history = _resume(out, about, trainer)
-    if not history and warmup_of(regimen) < regimen.warmup_epochs:
-        notice(
-            f"The learning rate rises over a quarter of the training, {warmup_of(regimen):g} of {regimen.epochs} "
-            f"epochs, because warmup_epochs={regimen.warmup_epochs} is more than that."
-        )
-    if not history:  # every val image is read once before an epoch's work depends on it
-        validate(classifier, validation, 2 * regimen.batch_size, workers)
-        _store_state(out, about, trainer, history)
-    epochs, images = regimen.epochs, len(loader) * regimen.batch_size
-    with progress_bar(epochs * images, about.epoch * images, about.name, show=progress) as bar:
-        for epoch in range(about.epoch, epochs):
-            order.epoch = epoch
-            bar.set_description(f"{about.name}, epoch {epoch + 1}/{epochs}", refresh=False)
-            started = time.perf_counter()
-            loss = train_epoch(trainer, loader, epoch, bar.update)
-            rate = images / (time.perf_counter() - started)
-            top1 = validate(classifier, validation, 2 * regimen.batch_size, workers)
-            bar.set_postfix_str(f"loss {loss:.3f}, val {100 * top1:.1f} %")
-            history.append(
-                {
-                    "epoch": epoch + 1,
-                    "lr": trainer.optimizer.param_groups[0]["lr"],
-                    "train_loss": loss,
-                    "val_top1_accuracy": top1,
-                }
-            )
-            about = replace(about, epoch=epoch + 1, top1_accuracy=top1)
-            _store(out, about, trainer, history, rate)
-    best = out / "best.pt"
-    if not best.is_file():
-        raise UserError(f"{best} is gone, though the training is finished. {out / 'last.pt'} holds its last weights.")
-    return best
-
-
-def _copies_notes(training: ImageSource, validation: ImageSource) -> tuple[str, ...]:
-    shown, copied = copies_between(validation, training)
-    if not copied:
-        return ()
-    note = (
-        f"{copied} of {shown} validation images looked at are among the training images as well, so the accuracy on "
-        "val says little of new images"
-    )
-    notice(f"{note}. Take other images for val, or leave these out of train.")
-    return (note,)
-
-
-def _sources(root: Path) -> tuple[ImageSource, ImageSource]:
-    """Training and validation images, both labelled by the training classes."""
-    training = open_split(root, "train")
-    if len(training.class_names) < 2:
-        raise UserError(f"{training.path} has {len(training.class_names)} class; a classifier needs at least two.")
-    path = Path(training.path)
-    filled = {image_id.partition("/")[0] for image_id in training.ids}
-    empty = [folder.name for folder in path.iterdir() if folder.is_dir() and folder.name not in filled]
-    if empty and path != root:
-        raise UserError(
-            f"{path} has class folders without images ({', '.join(sorted(empty)[:5])}). Fill or delete them."
-        )
-    validation = open_split(root, "val")
-    mapping = to_head(validation.class_names, training.class_names, validation.path)
-    return training, replace(validation, labels_N=mapping[validation.labels_N])
-
-
-def _prepare(
-    model: str,
-    recipe: Recipe,
-    regimen: Regimen,
-    settings: Mapping[str, Setting],
-    training: ImageSource,
-    data_fingerprint: str,
-    options: TrainingOptions,
-) -> tuple[About, Trainer]:
-    """Description and trainer at the first step."""
-    classes = len(training.class_names)
-    device = pick_device(options.device)
-    precision = pick_precision(options.precision, device)
-    seed_everything(Key.of("init", options.seed))
-    network = create_network(model, classes, regimen.input_size, drop_path=regimen.drop_path)
-    preprocessing = preprocessing_of(network, regimen.input_size)
-    check_input(network, preprocessing.input_size, model)
-    about = About(
-        name=options.run_name(model, recipe),
-        architecture=model,
-        class_names=training.class_names,
-        preprocessing=preprocessing,
-        recipe=recipe.name,
-        settings={**as_record(regimen), **settings, "precision": str(precision).removeprefix("torch.")},
-        overlaps=recipe.overlaps,
-        data_fingerprint=data_fingerprint,
-        seed=options.seed,
-        epoch=0,
-        top1_accuracy=0.0,
-        versions=versions(),
-    )
-    classifier = Classifier(about.name, ready(network, device), about.class_names, about.preprocessing, "", device)
-    mix = make_mix(recipe, settings, classes)
-    steps = steps_in(len(training), regimen.batch_size)
-    return about, make_trainer(classifier, regimen, mix, precision, steps, options.seed)
-
-
-def _resume(out: Path, about: About, trainer: Trainer) -> tuple[About, list[dict[str, float]]]:
-    """Where an earlier start of the same run stopped, or the beginning.
-
-    Raises:
-        UserError: the folder holds another run; the message says what differs.
-    """
-    last = out / "last.pt"
-    if not last.exists():
-        others = [name for name in FILES if (out / name).exists()]
-        if others:
-            raise UserError(f"{out} holds {others[0]}, which this training would overwrite. Choose another --out.")
-        return about, []
-    stored, weights, state = read_checkpoint(last)
-    same = replace(stored, **{name: getattr(about, name) for name in NO_IDENTITY})
-    differs = [f.name for f in fields(About) if getattr(same, f.name) != getattr(about, f.name)]
-    if differs and not stored.epoch:  # nothing was trained yet
-        return about, []
-    if differs:
-        shown = "; ".join(f"{_word(name)}: {_changed(getattr(same, name), getattr(about, name))}" for name in differs)
-        raise UserError(f"{out} holds another training ({shown}). Choose another --out, or delete it.")
+@contextmanager
+def _advice(plan: TrainingPlan) -> Iterator[None]:
+    """Say what to do where memory ran out."""
     try:
-        trainer.classifier.network.load_state_dict(weights)
-        trainer.load_state(state)
-        return replace(stored, name=about.name), list(state["history"])
-    except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
-        raise UserError(f"{last} holds no state to go on from ({error}). Delete it to begin anew.") from error
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        now = plan.regimen.micro_batch or plan.regimen.batch_size
+        raise UserError(
+            f"Memory ran out with {now} images of {plan.about.preprocessing.input_size} px in a forward pass. Use "
+            f"--set micro_batch={max(2, now // 2)}; the step stays {plan.regimen.batch_size} images. Less memory is "
+            "needed with --set checkpointing=true and --precision bfloat16, too."
+        ) from error
 
 
-def _word(field: str) -> str:
-    return {"code_sha256": "the text of the recipe's file", "data_fingerprint": "the data"}.get(field, field)
+@dataclass
+class _Clock:
+    """Where the time of an epoch goes, in seconds."""
+
+    started: float = field(default_factory=time.perf_counter)
+    waited: float = 0.0
+    images: int = 0
+    steps: int = 0
+
+    def row(self, epoch: int, device: torch.device) -> dict[str, float]:
+        """The epoch's row of `timing.csv`."""
+        seconds = time.perf_counter() - self.started
+        return {
+            "epoch": epoch,
+            "seconds": round(seconds, 2),
+            "images_per_second": round(self.images / seconds, 1),
+            "seconds_per_step": round(seconds / max(1, self.steps), 4),
+            "data_wait": round(self.waited / seconds, 3),
+            "memory_gb": round(_memory(device) / 1e9, 2),
+        }
 
 
-def _changed(stored: Any, asked: Any) -> str:
-    """`stored != asked`, of mappings only what differs."""
-    if not isinstance(stored, Mapping):
-        digits = 8 if len(str(stored)) == len(str(asked)) == DIGEST else 60
-        return f"{str(stored)[:digits]} != {str(asked)[:digits]}"
-    keys = [key for key in {**stored, **asked} if stored.get(key) != asked.get(key)]
-    return ", ".join(f"{key} {stored.get(key)} != {asked.get(key)}" for key in keys)
+def _memory(device: torch.device) -> int:
+    """The greatest memory used so far: of the GPU, else of the process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def _store(out: Path, about: About, trainer: Trainer, history: list[dict[str, float]], rate: float) -> None:
-    """The log, `best.pt` where this epoch is the best, and last of all `last.pt`, from which a run goes on."""
-    weights = trainer.classifier.network.state_dict()
-    write_log(out, history, rate)
-    if about.top1_accuracy > max((row["val_top1_accuracy"] for row in history[:-1]), default=-1.0):
-        with atomic(out / "best.pt") as temporary:
-            save(temporary, about, weights, {})
-    _store_state(out, about, trainer, history)
+class _Training:
+    """One start of a training: from where the last one stopped to the end, or to where this one is stopped."""
+
+    def __init__(self, plan: TrainingPlan, until: int | None = None) -> None:
+        self.plan = plan
+        self.until = until
+        self.learner: Learner = plan.learner()
+        self.about, self.reached = go_on(plan.out, plan.about, self.learner)
+        plan.ranks.wait()  # nobody writes before all have read
+        self.crops: Crops | None = None
+        self.stored = time.monotonic()
+        self.unseen: list[tuple[Step, torch.Tensor]] = []
+        names = plan.trackers if plan.ranks.first and not self.finished else ()
+        self.trackers = Trackers(names, self.about.name, self.about.settings, plan.out)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done, or as many as the regimen's patience allows."""
+        return self.reached.step >= self.plan.order.total or _stalled(self.reached, self.plan.regimen.patience)
+
+    def run(self) -> Path:
+        """Train for the steps that are missing; the path of `best.pt`."""
+        if not self.finished:
+            self.crops = self.plan.held_out() if len(self.plan.minival) else None
+            if not self.reached.step:
+                self._begin()
+            with closing(self.trackers), Stop() as stop:
+                self._learn(stop)
+        best = self.plan.out / BEST
+        if self.plan.ranks.first and self.finished and not best.is_file():
+            last = self.plan.out / LAST
+            raise UserError(f"{best} is gone, though the training is finished. {last} holds its last weights.")
+        return best
+
+    def _begin(self) -> None:
+        regimen, warmup = self.plan.regimen, warmup_of(self.plan.regimen)
+        if warmup < regimen.warmup_epochs and regimen.schedule != ONE_CYCLE:
+            notice(
+                f"The learning rate rises over a quarter of the training, {warmup:g} of {regimen.epochs} epochs, "
+                f"because warmup_epochs={regimen.warmup_epochs} is more than that."
+            )
+        self.about = replace(self.about, notes=self.plan.notes())
+        if self.plan.ranks.first:
+            store_state(self.plan.out, self.about, self.learner, self.reached)
+
+    def _learn(self, stop: Stop) -> None:
+        plan, order, reached = self.plan, self.plan.order, self.reached
+        total, done = plan.regimen.epochs * order.count, self.about.epoch * order.count + reached.images
+        clock, estimate = _Clock(), _Estimate(plan, reached.step)
+        show = plan.progress and plan.ranks.first
+        batches = batches_from(plan.images(), order, reached.step, plan.workers)
+        with closing(batches), progress_bar(total, done, "", show=show) as bar:
+            while not self.finished:
+                bar.set_description(f"{self.about.name}, epoch {self.about.epoch + 1}/{plan.regimen.epochs}", False)
+                asked = time.perf_counter()
+                step, parts = next(batches)
+                clock.waited += time.perf_counter() - asked
+                self._note(step, self.learner.step(step, parts))
+                clock.images, clock.steps = clock.images + step.images, clock.steps + 1
+                bar.update(step.images)
+                estimate.after(step)
+                flags = [bool(stop.asked), time.monotonic() - self.stored > STORED_EVERY]
+                ends, due = (value > 0 for value in plan.ranks.sums(flags))
+                if reached.step % order.steps == 0:
+                    self._end_epoch(clock)
+                    bar.set_postfix_str(_shown(reached.history[-1], clock))
+                    clock = _Clock()
+                elif ends or due or reached.step == self.until:
+                    self._store()
+                if ends:
+                    notice(f"Stored after step {reached.step:,} of {order.total:,} in {plan.out / LAST}.")
+                    stop.obey()
+                if reached.step == self.until:
+                    return
+
+    def _note(self, step: Step, loss: torch.Tensor) -> None:
+        """Count a step, and look at its loss: now, or on a GPU with some of the following ones."""
+        self.unseen.append((step, loss))
+        self.reached.step, self.reached.images = step.index + 1, self.reached.images + step.images
+        if self.plan.device.type == "cpu" or len(self.unseen) == LOOKED_AT:
+            self._look()
+
+    def _look(self) -> None:
+        """Add up the losses since the last look.
+
+        Raises:
+            UserError: one is not finite.
+        """
+        losses = self.plan.ranks.sums([float(loss) for _, loss in self.unseen])
+        for (step, _), loss in zip(self.unseen, losses, strict=True):
+            if not math.isfinite(loss):
+                number, last = step.index - step.epoch * self.plan.order.steps + 1, self.plan.out / LAST
+                raise UserError(
+                    f"The loss became {loss} in epoch {step.epoch + 1}, step {number}. Lower the rate, such as --set "
+                    f"lr={self.plan.regimen.lr / 4:g}, or add --set clip_grad=1, into another --out. {last} holds the "
+                    "last good weights."
+                )
+            self.reached.loss += loss * step.images
+        self.unseen.clear()
+
+    def _store(self) -> None:
+        """Store a state between two epochs."""
+        self._look()
+        if self.plan.ranks.first:
+            within = self.reached.step - self.about.epoch * self.plan.order.steps
+            store_state(self.plan.out, replace(self.about, step=within), self.learner, self.reached)
+        self.stored = time.monotonic()
+
+    def _end_epoch(self, clock: _Clock) -> None:
+        self._look()
+        plan, reached, nan = self.plan, self.reached, math.nan
+        timing = clock.row(self.about.epoch + 1, plan.device)
+        seen = Validation(nan, nan, nan)
+        if self.crops is not None:
+            seen = validate(self.learner.measured, self.crops, 2 * plan.regimen.batch_size, plan.workers, plan.ranks)
+        best = self.crops is None or seen.top1 > max((row[TOP1] for row in reached.history), default=-1.0)
+        row = {
+            "epoch": self.about.epoch + 1,
+            "images": reached.images,
+            "lr": self.learner.rate,
+            "train_loss": reached.loss / reached.images,
+            "minival_loss": seen.loss,
+            TOP1: seen.top1,
+            "minival_top5_accuracy": seen.top5,
+        }
+        reached.history.append(row)
+        reached.loss, reached.images = 0.0, 0
+        top1 = 0.0 if self.crops is None else seen.top1
+        self.about = replace(self.about, epoch=self.about.epoch + 1, top1_accuracy=top1)
+        if plan.ranks.first:
+            store_epoch(plan.out, self.about, self.learner, reached, best=best)
+            write_timing(plan.out, timing)
+            self.trackers.epoch({**row, **timing})
+        self.stored = time.monotonic()
 
 
-def _store_state(out: Path, about: About, trainer: Trainer, history: list[dict[str, float]]) -> None:
-    """`last.pt`; from its first writing on, the folder is this training's."""
-    with atomic(out / "last.pt") as temporary:
-        save(temporary, about, trainer.classifier.network.state_dict(), {**trainer.state(), "history": history})
+TOP1 = "minival_top1_accuracy"
+
+
+def _stalled(reached: Reached, patience: int) -> bool:
+    """Whether the accuracy has not risen for so many epochs."""
+    if not patience or not reached.history:
+        return False
+    accuracies = [row[TOP1] for row in reached.history]
+    return len(accuracies) - 1 - accuracies.index(max(accuracies)) >= patience
+
+
+def _shown(row: Row, clock: _Clock) -> str:
+    """The end of an epoch in a few words."""
+    words = [f"loss {row['train_loss']:.3f}"]
+    if not math.isnan(row[TOP1]):
+        words.append(f"held out {100 * row[TOP1]:.1f} %")
+    return ", ".join(words)
+
+
+class _Estimate:
+    """Tell once how long an epoch will take: after some steps, of which the first ones are slower."""
+
+    def __init__(self, plan: TrainingPlan, start: int) -> None:
+        self.plan, self.order = plan, plan.order
+        self.start, self.marked = start, 0.0
+        self.skipped = min(2, self.order.steps - 1)
+
+    def after(self, step: Step) -> None:
+        """Called after each step."""
+        done = step.index + 1 - self.start
+        if done == self.skipped:
+            self.marked = time.perf_counter()
+        if done != min(self.skipped + ESTIMATED, max(self.order.steps - 1, self.skipped + 1)) or not self.marked:
+            return
+        if self.plan.device.type == "cuda":
+            torch.cuda.synchronize()
+        seconds = (time.perf_counter() - self.marked) / (done - self.skipped) * self.order.steps
+        left = seconds * (self.order.total - step.index - 1) / self.order.steps
+        notice(
+            f"An epoch of {self.order.count:,} images takes about {in_words(seconds)}. What is left of the training "
+            f"takes about {in_words(left)}."
+        )
+
+
+def in_words(seconds: float) -> str:
+    """A time such as `40 s`, `12 min` or `3.5 h`."""
+    if seconds < 100:
+        return f"{max(1, round(seconds))} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

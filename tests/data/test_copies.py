@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from robustbench_cls import EvaluationOptions, TrainingOptions, evaluate, train
 from robustbench_cls.data.copies import copies_between, copies_within
 from robustbench_cls.data.locate import open_split
 from robustbench_cls.data.source import open_source
-from robustbench_cls.models.checkpoint import read_checkpoint
+from robustbench_cls.models.checkpoint import read_checkpoint, save
 from robustbench_cls.report.collect import collect
 from robustbench_cls.report.comparison import compare_runs
 from robustbench_cls.results.manifest import find_runs
@@ -66,18 +67,25 @@ def test_a_training_says_that_val_is_among_train(
 ) -> None:
     shutil.copytree(toy / "train", tmp_path / "data/train")
     shutil.copytree(toy / "train", tmp_path / "data/val")
-    options = TrainingOptions(data=tmp_path / "data", overrides=SHORT, out=tmp_path / "out", workers=0, progress=False)
+    options = TrainingOptions(data=tmp_path / "data", overrides=SHORT, out=tmp_path / "out", workers=0, crops=None)
     best = train("test_resnet", "baseline", options)
     assert "36 of 36 validation images looked at are among the training images as well" in capsys.readouterr().err
     assert read_checkpoint(best)[0].origin.notes[0].startswith("36 of 36 validation images")
+
+
+def _as_before(best: Path, data: Path) -> None:
+    """The checkpoint as an older version wrote it: `val` chose the epoch."""
+    about, weights, _ = read_checkpoint(best)
+    save(best, replace(about, selection="val", selected_on=open_split(data, "val").fingerprint), weights, {})
 
 
 def test_trainings_that_differ_in_more_than_the_recipe(toy: Path, tmp_path: Path) -> None:
     for recipe, epochs in (("baseline", 1), ("cutmix", 2)):
         folder = tmp_path / recipe
         settings = {**SHORT, "epochs": epochs}
-        options = TrainingOptions(data=toy, overrides=settings, out=folder, workers=0, progress=False)
+        options = TrainingOptions(data=toy, overrides=settings, out=folder, workers=0, crops=None, progress=False)
         best = train("test_resnet", recipe, options)
+        _as_before(best, toy)
         evaluate(best, "imagenet", EvaluationOptions(data=toy, out=folder, workers=0, progress=False, crops=None))
     _, notes = compare_runs(*(find_runs(tmp_path / recipe) for recipe in ("baseline", "cutmix")))
     assert [note for note in notes if "differ" in note] == [

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from robustbench_cls import EvaluationOptions, evaluate, load_classifier
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.files import locked
+from robustbench_cls.core.shard import Shard, read_shard, torchrun_shard
 from robustbench_cls.core.suite import Condition, Protocol
 from robustbench_cls.data.batches import Part, Rows
 from robustbench_cls.data.crop_cache import Crops
 from robustbench_cls.data.source import ImageSource
-from robustbench_cls.evaluation.options import Shard, read_shard, torchrun_shard
 from robustbench_cls.evaluation.shards import share
 
 SUITE = """

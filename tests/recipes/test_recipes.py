@@ -12,7 +12,7 @@ from timm.data.auto_augment import auto_augment_transform, rand_augment_transfor
 from robustbench_cls.core.corruption import EXTRA, IMAGENET_C
 from robustbench_cls.core.discovery import discover
 from robustbench_cls.core.recipe import Recipe
-from robustbench_cls.training.images import make_mix
+from robustbench_cls.training.functions import make_mix
 from robustbench_cls.training.regimens import REGIMENS, settle
 
 RECIPES = discover("robustbench_cls.recipes", Recipe)

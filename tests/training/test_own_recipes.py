@@ -99,7 +99,11 @@ def test_an_augmentation_that_raises_in_the_loop(robust, workers: int, tmp_path:
             ("return run", "return lambda image: None"),
             "The recipe's augmentation must give a PIL image, it gave NoneType",
         ),
-        (("(size, strength)", "(size)"), "Recipe 'mine' can't augment with {'strength': 2}"),
+        (("(size, strength)", "(strength)"), "Recipe 'mine' can't augment with {'strength': 2}"),
+        (
+            ('{"strength": 2}', '{"strength": 2, "idle": 1}'),
+            "Recipe 'mine': no function of it takes the setting 'idle'",
+        ),
     ],
     ids=lambda value: value[1] if isinstance(value, tuple) else "",
 )

@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeAlias
 from robustbench_cls.core.origin import Origin
 from robustbench_cls.core.run import short, word
 from robustbench_cls.report import values
+from robustbench_cls.report.caveats import chosen_by
 from robustbench_cls.report.labels import LabelledRun, facts
 from robustbench_cls.report.section import ReportData, Section
 from robustbench_cls.report.template import fill
@@ -53,6 +54,14 @@ def told(entry: LabelledRun, table: ScoreTable) -> dict[str, Told]:
     return said
 
 
+CHOSEN_BY = {
+    "minival": "training images that were held out",
+    "last epoch": "nothing: it is the last one",
+    "val": "the val images of the training data",
+}
+"""In words, each rule by which an epoch is chosen."""
+
+
 def _origin(origin: Origin) -> dict[str, object]:
     """The known facts of the model's making, by title."""
     known = {
@@ -64,6 +73,9 @@ def _origin(origin: Origin) -> dict[str, object]:
         "training seed": origin.seed,
         "training data": origin.data,
         "epoch": origin.epoch,
+        "epoch chosen by": CHOSEN_BY.get(chosen_by(origin), chosen_by(origin)),
+        "learned from": origin.models,
+        "started from": origin.started_from,
         "compressed from": origin.base,
         "training notes": origin.notes,
         "training versions": origin.versions,
