@@ -42,6 +42,7 @@ class Regimen:
     minival: float = _setting(0.02, "share of the training images that is held out and chooses best.pt; 0 for none")
     patience: int = _setting(0, "epochs without a better minival accuracy after which training ends; 0 for all epochs")
     momentum: float = _setting(0.9, "of optimizers that have one")
+    eps: float = _setting(0.0, "of optimizers that divide by a root of squares; 0 for timm's default")
     micro_batch: int = _setting(
         0, "images of one forward pass, of which batch norm and mixing are made; 0 for a step's"
     )

@@ -88,6 +88,11 @@ class ImageSource:
         """
         return decode_rgb(self.data(index), self.name(index))
 
+    def version(self, index: int) -> tuple[int, str]:
+        """Which of several joined sources image `index` is from, and a name that its versions in all of them share."""
+        folder, slash, file = self.ids[index].rpartition("/")
+        return 0, f"{folder}{slash}{file.partition('.')[0]}"
+
     def take(self, indices: npt.NDArray[np.int64]) -> "ImageSource":
         """A source of only the images at `indices`, in that order."""
         return replace(
@@ -107,13 +112,14 @@ class _Joined:
     starts: npt.NDArray[np.int64]
 
     def __getitem__(self, position: int) -> Any:
-        source, index = self.place(position)
+        number, index = self.place(position)
+        source = self.sources[number]
         return source.reader[int(source.positions_N[index])]
 
-    def place(self, position: int) -> tuple[ImageSource, int]:
-        """The source that holds an image, and the image's index in it."""
+    def place(self, position: int) -> tuple[int, int]:
+        """The number of the source that holds an image, and the image's index in it."""
         number = int(np.searchsorted(self.starts, position, side="right")) - 1
-        return self.sources[number], position - int(self.starts[number])
+        return number, position - int(self.starts[number])
 
 
 @dataclass(frozen=True)
@@ -122,8 +128,13 @@ class _JoinedSource(ImageSource):
 
     def name(self, index: int) -> str:
         """The name of image `index` in messages."""
-        source, own = self.reader.place(int(self.positions_N[index]))
-        return str(source.name(own))
+        number, own = self.reader.place(int(self.positions_N[index]))
+        return str(self.reader.sources[number].name(own))
+
+    def version(self, index: int) -> tuple[int, str]:
+        """As of a single source."""
+        number, own = self.reader.place(int(self.positions_N[index]))
+        return number, self.reader.sources[number].version(own)[1]
 
 
 def joined_sources(sources: Sequence[ImageSource]) -> ImageSource:

@@ -1,4 +1,4 @@
-"""AugMix's nine operations, and a view that is mixed of chains of them.
+"""AugMix's nine operations, and a view that is mixed from chains of them.
 
 Four operations change values by a table: autocontrast, equalize, posterize and solarize. The tables of neighbours in a
 chain are joined, and no pixel is touched until its value is needed. Five operations move pixels: rotate, shear_x,
@@ -55,7 +55,6 @@ class Photo:
     """An image of which views are made."""
 
     def __init__(self, image: Image.Image) -> None:
-        self.size = image.size
         self.pixels_HW = packed(image)
 
     @cached_property
@@ -115,22 +114,14 @@ class Layer:
             self._counts_T = counted(self.pixels)
         return self._counts_T
 
-    def move(self, function: Callable[..., None], *amount: float) -> None:
-        """Move the pixels by a function of pixels, amount and the array that it writes."""
-        self._write(function, *amount)
-
-    def move_values(self, function: Callable[..., None], *amount: float) -> None:
-        """As `move`, for a function that computes with the values of pixels."""
-        self.look_values_up()
-        self._write(function, *amount)
-
     def look_values_up(self) -> None:
         """Change the pixels, so that the table changes nothing."""
         if self.table_T is not IDENTITY:
-            self._write(look_up, self.table_T)
+            self.write(look_up, self.table_T)
             self.table_T = IDENTITY
 
-    def _write(self, function: Callable[..., None], *arguments: Any) -> None:
+    def write(self, function: Callable[..., None], *arguments: Any) -> None:
+        """Replace the pixels by a function of pixels, arguments and the array that it writes."""
         place = self.free.pop()
         function(self.pixels, *arguments, self.layers_KHW[place])
         if self.place is not None:
@@ -164,31 +155,34 @@ def solarize(layer: Layer, step: Step) -> None:
 def rotate(layer: Layer, step: Step) -> None:
     """Turn by whole degrees, at most 30."""
     if degrees := _whole(step.level, 30):
-        layer.move_values(augmix_affine.rotate, -degrees if step.backwards else degrees)
+        layer.look_values_up()
+        layer.write(augmix_affine.rotate, -degrees if step.backwards else degrees)
 
 
 def shear_x(layer: Layer, step: Step) -> None:
     """Move rows by up to 0.3 of their distance from the upper edge."""
     slope = step.level * 0.3 / MOST_LEVEL
-    layer.move_values(augmix_affine.shear_x, -slope if step.backwards else slope)
+    layer.look_values_up()
+    layer.write(augmix_affine.shear_x, -slope if step.backwards else slope)
 
 
 def shear_y(layer: Layer, step: Step) -> None:
     """Move columns by up to 0.3 of their distance from the left edge."""
     slope = step.level * 0.3 / MOST_LEVEL
-    layer.move_values(augmix_affine.shear_y, -slope if step.backwards else slope)
+    layer.look_values_up()
+    layer.write(augmix_affine.shear_y, -slope if step.backwards else slope)
 
 
 def translate_x(layer: Layer, step: Step) -> None:
     """Move to the side by up to a third of the width."""
     if right := _whole(step.level, layer.pixels.shape[1] / 3):
-        layer.move(augmix_affine.shift, -right if step.backwards else right, 0)
+        layer.write(augmix_affine.shift, -right if step.backwards else right, 0)
 
 
 def translate_y(layer: Layer, step: Step) -> None:
     """Move up or down by up to a third of the height."""
     if down := _whole(step.level, layer.pixels.shape[0] / 3):
-        layer.move(augmix_affine.shift, 0, -down if step.backwards else down)
+        layer.write(augmix_affine.shift, 0, -down if step.backwards else down)
 
 
 OPERATIONS: Mapping[str, Callable[[Layer, Step], None]] = MappingProxyType(
@@ -215,7 +209,7 @@ def _whole(level: float, most: float) -> int:
 @kernel
 def _stretch(counts_T: Int32Array, table_T: UInt8Array) -> None:
     """Stretch the values of a table as far as they occur."""
-    for start in range(0, 768, 256):
+    for start in range(0, table_T.size, 256):
         lowest, highest = 255, 0
         for i in range(start, start + 256):
             if counts_T[i]:
@@ -231,7 +225,7 @@ def _stretch(counts_T: Int32Array, table_T: UInt8Array) -> None:
 def _spread(counts_T: Int32Array, table_T: UInt8Array) -> None:
     """Spread the values of a table by how often they occur."""
     levels = np.empty(256, np.int64)
-    for start in range(0, 768, 256):
+    for start in range(0, table_T.size, 256):
         levels[:] = 0
         for i in range(start, start + 256):
             levels[table_T[i]] += counts_T[i]

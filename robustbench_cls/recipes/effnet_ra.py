@@ -9,8 +9,6 @@ Cost: 0.6 ms an image at 224 px on one core besides the 1.1 of loading it, so 1.
 
 Expected: EfficientNet-B0, 77.7 % top-1.
 
-Where we differ: the example sets RMSprop's epsilon to 0.001, here it is timm's default of 1e-10.
-
 Source: "EfficientNet-B0 with RandAugment" in timm's training examples; the warm-up of 3 epochs and the label smoothing
 of 0.1 are its script's defaults.
 """
@@ -49,6 +47,7 @@ RECIPE = Recipe(
         {
             "": {
                 "optimizer": "rmsproptf",
+                "eps": 0.001,
                 "momentum": 0.9,
                 "lr": 0.048,
                 "lr_batch_size": 768,

@@ -73,7 +73,7 @@ class InTurn:
     functions: tuple[OnBatch, ...]
 
     def __call__(self, images_B3HW: Any, targets: Any) -> tuple[Any, Any]:
-        """What the last of them gives."""
+        """The images and targets after the last of them."""
         for function in self.functions:
             images_B3HW, targets = function(images_B3HW, targets)
         return images_B3HW, targets

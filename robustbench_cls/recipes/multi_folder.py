@@ -8,8 +8,8 @@ takes three times as long as the baseline's.
 Expected: ResNet-50 that begins with trained weights, 30 epochs over ImageNet and its two copies by EDSR and CAE,
 76.7 % top-1 and mCE 60.4.
 
-The report can't know what was done to the copies, so it marks no test corruption. A copy of a held-out image may be
-among the training images. Hold none out for a faithful run: `--set minival=0`.
+The report can't know what was done to the copies, so it marks no test corruption. Versions of an image have its file's
+name. Those of held-out images are not trained on; the published run holds none out: `--set minival=0`.
 
 Source: Hendrycks et al. 2020, arXiv:2006.16241; `DeepAugment/train.py` of hendrycks/imagenet-r.
 """

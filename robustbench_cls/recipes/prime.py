@@ -1,7 +1,11 @@
-"""PRIME draft."""
+"""PRIME: an image mixed with several chains of random filters, colour curves and diffeomorphisms.
+
+    robust train --recipe prime --model resnet50
+
+DOC
+"""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
@@ -13,12 +17,15 @@ from robustbench_cls.core.arrays import Float32Array, UInt8Array
 from robustbench_cls.core.kernel import kernel
 from robustbench_cls.core.recipe import Recipe
 from robustbench_cls.core.scratch import scratch
-from robustbench_cls.recipes.prime_colours import LEVELS, Colours
-from robustbench_cls.recipes.prime_diffeomorphism import LOWEST_CUT, Diffeomorphism
+from robustbench_cls.recipes.prime_colours import Colours
+from robustbench_cls.recipes.prime_diffeomorphism import LOWEST_CUT, SMALLEST, Diffeomorphism
 from robustbench_cls.recipes.prime_filter import Filter
 
 MOST_DEPTH = 3
 """Primitives of the longest chain, where the length is drawn."""
+
+LEVELS: Float32Array = np.tile(np.arange(256, dtype=np.float32) / np.float32(255), (3, 1))
+"""The table of each channel that changes nothing: 256 levels of 0..1."""
 
 Primitive: TypeAlias = Colours | Filter | Diffeomorphism
 
@@ -42,21 +49,17 @@ class Prime:
         size: side of the images in px.
         width: chains of a mix.
         depth: primitives of a chain; 0 or less for 1 to 3, drawn.
-        colour_frequencies, colour_bandwidth, colour_strength: see `Colours.draw`.
-        filter_side, filter_strength: see `Filter.draw`.
-        diffeo_frequencies, diffeo_strength: see `Diffeomorphism.draw`.
+        colours: the settings of `Colours.draw`.
+        filters: those of `Filter.draw`.
+        diffeomorphisms: those of `Diffeomorphism.draw` behind the size.
     """
 
     size: int
     width: int
     depth: int
-    colour_frequencies: int
-    colour_bandwidth: int
-    colour_strength: float
-    filter_side: int
-    filter_strength: float
-    diffeo_frequencies: int
-    diffeo_strength: float
+    colours: tuple[int, int, float]
+    filters: tuple[int, float]
+    diffeomorphisms: tuple[int, float]
 
     def __call__(self, image: Image.Image) -> Image.Image:
         """A mix of the image."""
@@ -74,17 +77,17 @@ class Prime:
 
     def _primitive(self, number: int) -> Primitive:
         if number == 0:
-            return Diffeomorphism.draw(self.size, self.diffeo_frequencies, self.diffeo_strength)
+            return Diffeomorphism.draw(self.size, *self.diffeomorphisms)
         if number == 1:
-            return Colours.draw(self.colour_frequencies, self.colour_bandwidth, self.colour_strength)
-        return Filter.draw(self.filter_side, self.filter_strength)
+            return Colours.draw(*self.colours)
+        return Filter.draw(*self.filters)
 
     def mix(self, image_HW3: UInt8Array, plan: Plan) -> UInt8Array:
         """The mix of a square image by a plan."""
         shape = 3, *image_HW3.shape[:2]
         values_N3, mixed_HW3 = image_HW3.reshape(-1), np.empty_like(image_HW3)
         planes_3HW = scratch("prime_planes", shape, np.float32)
-        look_up(values_N3, LEVELS, planes_3HW)
+        _look_up(values_N3, LEVELS, planes_3HW)
         layers_K3HW = scratch("prime_layers", (len(plan.chains), *shape), np.float32)
         for chain, layer_3HW in zip(plan.chains, layers_K3HW, strict=True):
             _apply(chain, values_N3, planes_3HW, layer_3HW)
@@ -109,7 +112,7 @@ def _apply(
     pair = scratch("prime_spare", out_3HW.shape, np.float32), out_3HW  # written to in turns, and last to the second
     if table_3L is not LEVELS:
         turns += 1
-        look_up(values_N3, table_3L, pair[turns % 2])
+        _look_up(values_N3, table_3L, pair[turns % 2])
         planes_3HW, turns = pair[turns % 2], turns - 1
     for primitive in rest:
         if isinstance(primitive, Colours):
@@ -120,7 +123,7 @@ def _apply(
 
 
 @kernel
-def look_up(values_N3: UInt8Array, table_3L: Float32Array, planes_3HW: Float32Array) -> None:
+def _look_up(values_N3: UInt8Array, table_3L: Float32Array, planes_3HW: Float32Array) -> None:
     """Write the planes of an image, each value looked up in the table of its channel."""
     table, planes, size = table_3L.reshape(-1), planes_3HW.reshape(-1), np.uint64(values_N3.size // 3)
     green, blue, three = np.uint64(256), np.uint64(512), np.uint64(3)
@@ -133,7 +136,11 @@ def look_up(values_N3: UInt8Array, table_3L: Float32Array, planes_3HW: Float32Ar
 
 @kernel
 def _blend(
-    planes_3HW: Float32Array, share: np.float32, layers_K3HW: Float32Array, weights_K: Float32Array, values_N3: UInt8Array
+    planes_3HW: Float32Array,
+    share: np.float32,
+    layers_K3HW: Float32Array,
+    weights_K: Float32Array,
+    values_N3: UInt8Array,
 ) -> None:
     planes, layers, size = planes_3HW.reshape(-1), layers_K3HW.reshape(-1), np.uint64(values_N3.size // 3)
     row, three = np.uint64(planes_3HW.shape[2]), np.uint64(3)
@@ -158,38 +165,84 @@ def augment(
     size: int,
     width: int,
     depth: int,
-    colour_frequencies: int,
+    colour_cut: int,
     colour_bandwidth: int,
-    colour_strength: float,
+    colour_variance: float,
     filter_side: int,
-    filter_strength: float,
-    diffeo_frequencies: int,
-    diffeo_strength: float,
+    filter_deviation: float,
+    diffeo_cut: int,
+    diffeo_temperature: float,
 ) -> Prime:
+    """PRIME for square images of `size` px.
+
+    Args:
+        size: side of the images in px.
+        width, depth: see `Prime`.
+        colour_cut, colour_bandwidth, colour_variance: see `Colours.draw`.
+        filter_side, filter_deviation: see `Filter.draw`.
+        diffeo_cut, diffeo_temperature: see `Diffeomorphism.draw`.
+
+    Raises:
+        ValueError: a setting is out of range.
+    """
+    least = {
+        "size": (size, SMALLEST),
+        "width": (width, 1),
+        "colour_cut": (colour_cut, 1),
+        "colour_bandwidth": (colour_bandwidth, 0),
+        "colour_variance": (colour_variance, 0),
+        "filter_side": (filter_side, 1),
+        "filter_deviation": (filter_deviation, 0),
+        "diffeo_cut": (diffeo_cut, LOWEST_CUT + 1),
+        "diffeo_temperature": (diffeo_temperature, 0),
+    }
+    for name, (value, bound) in least.items():
+        if not bound <= value < math.inf:
+            raise ValueError(f"{name} must be at least {bound} and finite, not {value}")
+    if filter_side % 2 == 0:
+        raise ValueError(f"filter_side must be odd, not {filter_side}")
     return Prime(
         size,
         width,
         depth,
-        colour_frequencies,
-        colour_bandwidth,
-        colour_strength,
-        filter_side,
-        filter_strength,
-        diffeo_frequencies,
-        diffeo_strength,
+        (colour_cut, colour_bandwidth, colour_variance),
+        (filter_side, filter_deviation),
+        (diffeo_cut, diffeo_temperature),
     )
 
 
-SETTINGS = MappingProxyType(
-    {
-        "width": 3,
-        "depth": -1,
-        "colour_frequencies": 500,
-        "colour_bandwidth": 20,
-        "colour_strength": 0.05,
-        "filter_side": 3,
-        "filter_strength": 4.0,
-        "diffeo_frequencies": 500,
-        "diffeo_strength": 1.0,
-    }
+RECIPE = Recipe(
+    name="prime",
+    title="PRIME",
+    source="https://arxiv.org/abs/2112.13547",
+    augment=augment,
+    settings=MappingProxyType(
+        {
+            "width": 3,
+            "depth": -1,
+            "colour_cut": 500,
+            "colour_bandwidth": 20,
+            "colour_variance": 0.05,
+            "filter_side": 3,
+            "filter_deviation": 4.0,
+            "diffeo_cut": 500,
+            "diffeo_temperature": 1.0,
+        }
+    ),
+    regimen=MappingProxyType(
+        {
+            "": {"epochs": 100, "label_smoothing": 0.0},
+            "resnet": {"schedule": "one-cycle", "lr": 0.2, "lr_batch_size": 512, "batch_size": 512},
+        }
+    ),
+    overlaps=(
+        "brightness",
+        "contrast",
+        "defocus_blur",
+        "elastic_transform",
+        "gaussian_blur",
+        "glass_blur",
+        "saturate",
+    ),
+    expected="ResNet-50, 100 epochs from published weights: 77.0 % top-1, mCE 57.5",
 )

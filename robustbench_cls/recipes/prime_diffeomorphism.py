@@ -1,17 +1,17 @@
-"""PRIME's diffeomorphisms: every pixel is taken from a place moved by a random smooth field.
+"""PRIME's diffeomorphisms: every pixel takes its values from a place that a random smooth field moved.
 
-A field is a sum of sin(pi i x) sin(pi j y), where the image runs from 0 to 1 along each axis, over all pairs of whole
-numbers with i^2 + j^2 < (cut + 1/2)^2. The coefficients are normal numbers of variance 1 / (i^2 + j^2). Two fields,
-times the square root of a temperature and the side in px, tell how far to the right and down a pixel moves. Places are
-clipped to the image, and values between pixels are interpolated linearly.
+A field is a sum of sin(pi i x) sin(pi j y), with x and y of 0..1 across the image, over the pairs of whole numbers with
+i^2 + j^2 < (cut + 1/2)^2. The coefficients are normal numbers of variance 1 / (i^2 + j^2). Two fields, times the square
+root of a temperature and the side in px, are the moves to the left and up. Places are clipped to the image, and values
+between pixels are interpolated linearly.
 
-The pixels of a row of n lie at multiples of 1 / (n - 1). There the sinusoids of i, 2 (n - 1) - i and 2 (n - 1) + i are
-the same but for their sign. So this module draws one number for all of them, whose variance is the sum of theirs. The
-field's distribution is exactly the same. At 224 px and the highest cut, 500, that is a quarter of the numbers, and of
-the products; at 32 px, 1 in 200.
+The n pixels of a row lie at multiples of 1 / (n - 1), where the sinusoids i, 2 (n - 1) - i and 2 (n - 1) + i are the
+same but for a sign. So one normal number is drawn for all of them, and its variance is the sum of theirs. The field's
+distribution stays the same. At 224 px and a cut of 500 that is a quarter of the numbers, at 32 px one in 200. The
+normal numbers are those of `corruptions.streams`: 65,536 values, up to 4.33 standard deviations.
 
-Source: Modas et al. 2022, arXiv:2112.13547, random diffeomorphisms; `utils/diffeomorphism.py` of
-amodas/PRIME-augmentations, after Petrini et al. 2021, arXiv:2105.02468.
+Source: Modas et al. 2022, arXiv:2112.13547, section on spatial transformations; `utils/diffeomorphism.py` of
+amodas/PRIME-augmentations, which draws one field for a whole batch; Petrini et al. 2021, arXiv:2105.02468.
 """
 
 import math
@@ -30,6 +30,9 @@ from robustbench_cls.corruptions.streams import normals
 LOWEST_CUT = 2
 """The logarithm of a cut must be above 0."""
 
+SMALLEST = 2
+"""Least side in px of the images."""
+
 BLOCK = 16
 """Sinusoids summed together: eight of odd and eight of even number."""
 
@@ -41,8 +44,8 @@ class Diffeomorphism:
     """Two fields.
 
     Attributes:
-        cut: the highest frequency, in half periods.
-        temperature: variance of the fields' coefficients, as a multiple of that of the shape.
+        cut: the highest frequency, in half periods from edge to edge.
+        temperature: factor of the coefficients' variances.
         key: of the normal numbers.
     """
 
@@ -51,26 +54,26 @@ class Diffeomorphism:
     key: Key
 
     @classmethod
-    def draw(cls, size: int, highest: int, strength: float) -> "Diffeomorphism":
+    def draw(cls, size: int, cut: int, temperature: float) -> "Diffeomorphism":
         """Draw from numpy's global generator.
 
         Args:
             size: side of the image in px.
-            highest: no cut is above it; at least 3. The highest of this field is uniform in 3..highest, and the cut
-                has an arcsine distribution from 2 to that.
-            strength: factor of the greatest temperature, where the field is just not folded over. The temperature has
-                an arcsine distribution from the least on, where a pixel moves by half a pixel; a greatest one that
-                lies below counts as the least.
+            cut: no cut is above it; at least 3. The highest that this one may be is uniform in 3..cut, and the cut has
+                an arcsine distribution from 2 to that.
+            temperature: of the greatest temperature, as a multiple of that at which the field begins to fold over. The
+                least moves pixels by about half a pixel. Between them the distribution is an arcsine one. At high cuts
+                the greatest would be less than the least; there the least is taken.
         """
-        span = np.random.randint(LOWEST_CUT + 1, highest + 1) + 1 - LOWEST_CUT
-        place, heat = np.random.beta(0.5, 0.5, 2)
-        cut = LOWEST_CUT + min(int(place * span), span - 1)
-        least = 1 / (math.pi * size**2 * math.log(cut))
-        most = max(least, strength * 4 / (math.pi**3 * cut**2 * math.log(cut)))
-        return cls(cut, least + heat * (most - least), Key(np.random.bytes(16)))
+        span = np.random.randint(LOWEST_CUT + 1, cut + 1) + 1 - LOWEST_CUT
+        place, heat = np.random.beta(0.5, 0.5), np.random.beta(0.5, 0.5)
+        own = LOWEST_CUT + min(int(place * span), span - 1)
+        least = 1 / (math.pi * size**2 * math.log(own))
+        greatest = max(least, temperature * 4 / (math.pi**3 * own**2 * math.log(own)))
+        return cls(own, least + heat * (greatest - least), Key(np.random.bytes(16)))
 
     def coefficients(self, size: int) -> Float32Array:
-        """The coefficients in px of the sinusoids along y and then x, for moves to the right and down: 2KK.
+        """The coefficients in px of the sinusoids along y and then x, for moves to the left and up: 2KK.
 
         They lie in working memory. K is a multiple of `BLOCK`; those without a sinusoid are 0.
         """
@@ -82,7 +85,7 @@ class Diffeomorphism:
         return coefficients_2KK
 
     def moves(self, size: int) -> Float32Array:
-        """How many px each pixel moves to the right, and down: 2HW, in working memory."""
+        """How many px to the left and above each pixel its values lie: 2HW, in working memory."""
         coefficients_2KK, waves_KX = self.coefficients(size), _waves(size)
         sums_KW = scratch("prime_sums", (coefficients_2KK.shape[1], size), np.float32)
         moves_2HW = scratch("prime_moves", (2, size, size), np.float32)
@@ -94,11 +97,12 @@ class Diffeomorphism:
     def apply(self, planes_3HW: Float32Array, out_3HW: Float32Array) -> None:
         """Write the moved channels of a square image; `out_3HW` is other memory than `planes_3HW`."""
         size = planes_3HW.shape[1]
-        places_W, weights_2W = np.empty(size, np.int32), np.empty((2, size), np.float32)
+        places_W = scratch("prime_places", (size,), np.int32)
+        weights_2W = scratch("prime_weights", (2, size), np.float32)
         _move(planes_3HW, self.moves(size), places_W, weights_2W, out_3HW)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _waves(size: int) -> Float32Array:
     """The sinusoids at the pixels of the left half of a row, to the middle one and further to an even number."""
     frequencies_K1 = np.arange(1, size + BLOCK)[:, None]
@@ -108,14 +112,17 @@ def _waves(size: int) -> Float32Array:
 
 @kernel
 def _variances(cut: int, last: int, variances_KK: Float32Array) -> None:
-    """Write the sum of the variances of all pairs of frequencies that are the same at the pixels."""
-    count, one = variances_KK.shape[0], np.float32(1)
-    variances = variances_KK.reshape(-1)
+    """Write the sum of the variances of all pairs of frequencies that are the same at the pixels.
+
+    Args:
+        last: place of a row's last pixel.
+    """
+    count, one, variances = variances_KK.shape[0], np.float32(1), variances_KK.reshape(-1)
     for i in range(variances.size):
         variances[i] = np.float32(0)
     for i in range(1, cut + 1):
-        row = last - abs(i % (2 * last) - last)  # 0 where the sinusoid is 0 at all pixels
-        if row == 0:
+        row = last - abs(i % (2 * last) - last)
+        if row % last == 0:  # the sinusoid is 0 at all pixels
             continue
         most = np.int64(np.sqrt(cut * cut + cut - i * i))
         square = np.float32(i * i)
@@ -164,15 +171,15 @@ def _along_y(rows_KW: Float32Array, waves_KY: Float32Array, sums_HW: Float32Arra
     count, width, half = np.uint64(rows_KW.shape[0]), np.uint64(rows_KW.shape[1]), np.uint64(waves_KY.shape[1])
     one, two, height = np.uint64(1), np.uint64(2), np.uint64(sums_HW.shape[0])
     parts = np.empty(4 * rows_KW.shape[1], np.float32)
-    for y in range(np.uint64(0), half, two):
+    for first in range(np.uint64(0), half, two):
+        y = np.uint64(first)
         _combine(waves, y, y + one, two * half, rows, np.uint64(0), two * width, width, count, parts, np.uint64(0))
-        _combine(
-            waves, half + y, half + y + one, two * half, rows, width, two * width, width, count, parts, two * width
-        )
+        third, fourth = half + y, half + y + one
+        _combine(waves, third, fourth, two * half, rows, width, two * width, width, count, parts, two * width)
         for row in range(two):
             upper, lower = (y + row) * width, (height - one - y - row) * width
             odd, even = row * width, (two + row) * width
-            if upper <= lower and y + row < height:
+            if y + row < (height + one) // two:
                 for x in range(width):
                     sums[upper + x] = parts[odd + x] + parts[even + x]
                     sums[lower + x] = parts[odd + x] - parts[even + x]
@@ -219,7 +226,8 @@ def _eight(values: Float32Array, i: np.uint64, step: np.uint64) -> Eight:
 @kernel
 def _dot(a: Eight, b: Eight) -> np.float32:
     left = (a[0] * b[0] + a[1] * b[1]) + (a[2] * b[2] + a[3] * b[3])
-    return left + ((a[4] * b[4] + a[5] * b[5]) + (a[6] * b[6] + a[7] * b[7]))
+    both: np.float32 = left + ((a[4] * b[4] + a[5] * b[5]) + (a[6] * b[6] + a[7] * b[7]))
+    return both
 
 
 @kernel

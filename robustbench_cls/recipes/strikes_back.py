@@ -1,8 +1,8 @@
-"""What the trainings of "ResNet strikes back" share: RandAugment, mixup or CutMix, and a yes or no for each class.
+"""The parts of "ResNet strikes back" that its three trainings share: RandAugment, mixup or CutMix, and a binary loss.
 
 A class counts as shown where it has more than `threshold` of the mixed image. The paper sets every mixed class to 1.
-Those who repeat it with timm set `--bce-target-thresh 0.2`, and so do we: with mixup's alpha of 0.1, half of the
-batches hold less than a thousandth of the second image.
+Those who repeat it with timm set `--bce-target-thresh 0.2`, and so do we: with mixup's alpha of 0.1, half of its
+batches hold less than a thousandth of one of the two images.
 
 Where we differ: the paper evaluates on the central 224 of 236 px; a model that is trained here is evaluated as its
 architecture's preprocessing in timm says.

@@ -8,8 +8,8 @@ it takes twice as long as the baseline's.
 Expected: ResNet-50 that begins with trained weights, 74.6 % top-1 and a shape bias of 34.7 %; mCE 69.3, or 67.7 as
 others measured.
 
-A stylized copy of a held-out image may be among the training images. Hold none out for a faithful run: `--set
-minival=0`.
+Versions of an image have its file's name. Those of held-out images are not trained on. The published run holds none
+out: `--set minival=0`.
 
 Source: Geirhos et al. 2019, arXiv:1811.12231; the settings are those of rgeirhos/texture-vs-shape. It holds no image
 out and keeps the weights of the last epoch.

@@ -12,8 +12,9 @@ Expected: ResNet-50, 80.86 % top-1, evaluated on the central 224 of 232 px; a mo
 the size that it was trained on.
 
 The average: torchvision updates it every 32 steps with a decay of 1 - (1 - 0.99998) * 1024 * 32 / 600, as its script
-computes from batch and epochs. Here it is updated every step with the 32nd root of that. torchvision begins it anew in
-each epoch of the warm-up; after 600 epochs nothing is left of that. In a shorter training set `ema_decay` lower.
+computes from batch and epochs. Here it is updated every step with the 32nd root of that. During the warm-up
+torchvision's average is the weights themselves; after 600 epochs nothing is left of that difference. Set `ema_decay`
+lower in a shorter training.
 
 Source: `references/classification` of pytorch/vision; pytorch/vision issue 3995. Each image is erased and then mixed,
 as there.

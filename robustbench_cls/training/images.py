@@ -84,32 +84,34 @@ class TrainingImages(Dataset[tuple[Step, list[Batch]]]):
         count, size = len(part.indices_B), step.size
         views = self.views(size)
         crops_BHW3 = np.empty((count, size, size, 3), np.uint8)
-        made = [
-            self._image(int(index), Key.of(self.seed, step.epoch, self.source.ids[index], int(copy)), crop_HW3, views)
-            for index, copy, crop_HW3 in zip(part.indices_B, part.copies_B, crops_BHW3, strict=True)
-        ]
-        if views is None:
-            images_VBHW3 = torch.from_numpy(crops_BHW3)[None]
-        else:
-            images_VBHW3 = torch.empty((len(made[0]), count, size, size, 3), dtype=torch.uint8)
-            array_VBHW3 = images_VBHW3.numpy()
-            for place, images in enumerate(made):
-                for view, image in enumerate(images):
-                    array_VBHW3[view, place] = np.asarray(image)
-        return Batch(part.number, images_VBHW3, torch.from_numpy(self.source.labels_N[part.indices_B]))
+        images_VBHW3 = crops_BHW3[None]
+        for place, (index, copy) in enumerate(zip(part.indices_B.tolist(), part.copies_B.tolist(), strict=True)):
+            image = (self.seed, step.epoch, self.source.ids[index], copy)
+            self._cut(index, Key.of("cut", *image), crops_BHW3[place])
+            if views is None:
+                continue
+            seed_augmentations(Key.of("augment", *image))
+            with named_lines():
+                made = _checked(views(Image.fromarray(crops_BHW3[place])), size)
+            if not place:
+                images_VBHW3 = np.empty((len(made), count, size, size, 3), np.uint8)
+            if len(made) != len(images_VBHW3):
+                raise UserError(
+                    f"The recipe's views must be equally many for each image, but there were {len(images_VBHW3)} of one "
+                    f"and {len(made)} of {self.source.name(index)}."
+                )
+            for view, shown in enumerate(made):
+                images_VBHW3[view, place] = np.asarray(shown)
+        labels_B = torch.from_numpy(self.source.labels_N[part.indices_B])
+        return Batch(part.number, torch.from_numpy(images_VBHW3), labels_B)
 
-    def _image(self, index: int, key: Key, crop_HW3: UInt8Image, views: Views | None) -> tuple[Image.Image, ...]:
-        """Write the crop of one image; its views, where the recipe has any."""
+    def _cut(self, index: int, key: Key, crop_HW3: UInt8Image) -> None:
+        """Write the crop of one image."""
         if self.decoded is not None:
             pixels = self.decoded[index]
             self.rule.cut(pixels, self.rule.draw((pixels.height, pixels.width), key), crop_HW3.shape[0], crop_HW3)
         else:
             self.rule.cut_file(self.source.data(index), self.source.name(index), key, crop_HW3.shape[0], crop_HW3)
-        if views is None:
-            return ()
-        seed_augmentations(key)
-        with named_lines():
-            return _checked(views(Image.fromarray(crop_HW3)), crop_HW3.shape[0])
 
 
 def _checked(images: Any, size: int) -> tuple[Image.Image, ...]:

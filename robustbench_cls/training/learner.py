@@ -182,6 +182,7 @@ def make_learner(
             lr=lr,
             weight_decay=regimen.weight_decay,
             momentum=regimen.momentum,
+            **({"eps": regimen.eps} if regimen.eps else {}),
             layer_decay=None if math.isclose(regimen.layer_decay, 1) else regimen.layer_decay,
         )
         scheduler = make_schedule(optimizer, regimen, warmup_of(regimen), steps)

@@ -83,7 +83,8 @@ class Order:
             images, copies = self._epoch(epoch)
             cuts = np.arange(self.steps + 1) * self.count // self.steps
             for number in range(start - epoch * self.steps if epoch == start // self.steps else 0, self.steps):
-                place = slice(cuts[number], cuts[number + 1])
+                place = np.arange(cuts[number], cuts[number + 1])
+                place = place[np.argsort(copies[place], kind="stable")]  # mixing takes neighbours: not two of one image
                 index = epoch * self.steps + number
                 parts = tuple(self._parts(images[place], copies[place]))
                 yield Step(index, epoch, self._size(index), int(cuts[number + 1] - cuts[number]), parts)
@@ -93,7 +94,8 @@ class Order:
         order = Key.of("order", self.seed, epoch).generator().permutation(self.count)
         repeats = self.regimen.repeats
         images = np.repeat(order, repeats)[: self.count]
-        return images, np.tile(np.arange(repeats), -(-self.count // repeats))[: self.count]
+        copies = np.tile(np.arange(repeats), -(-self.count // repeats))[: self.count]
+        return images, copies
 
     def _parts(self, images: npt.NDArray[np.int64], copies: npt.NDArray[np.int64]) -> Iterator[MicroBatch]:
         most = self.regimen.micro_batch or len(images)

@@ -23,6 +23,7 @@ LEVELS = (0.10371, 0.34217, 0.66937, 0.99813, 1.53791, 2.61713, 4.01977, 5.01311
 ROUND_LEVELS = (1.0, 1.5, 5.0, 7.5)
 """Of these a sheared value is often whole, so that single precision may round it down to the level below."""
 
+OPERATION_NUMBERS = {name: number for number, name in enumerate(OPERATIONS)}
 SIZES = ((32, 32), (33, 33), (224, 224), (40, 27))
 
 Pixels = npt.NDArray[np.uint8]
@@ -231,7 +232,9 @@ def test_draws_are_the_published_distribution(severity: int) -> None:
         assert levels.mean() == pytest.approx((0.1 + severity) / 2, abs=0.03 * severity)
         assert levels.std() == pytest.approx((severity - 0.1) / 12**0.5, abs=0.02 * severity)
     assert np.mean([step.backwards for step in steps]) == pytest.approx(0.5, abs=0.02)
-    # the first operation says nothing about the second
+    # a step's level says nothing about its direction, and the first operation nothing about the second
+    ways = np.array([(OPERATION_NUMBERS[step.operation], step.level, step.backwards) for step in steps])
+    assert np.abs(np.corrcoef(ways.T) - np.eye(3)).max() < 0.05
     pairs = Counter((chain[0].operation, chain[1].operation) for chain in chains if len(chain) > 1)
     assert max(pairs.values()) / sum(pairs.values()) < 0.02
 
@@ -325,7 +328,7 @@ def test_the_loss_is_the_published_one_and_timms() -> None:
     logits = network(images_VB3HW.flatten(0, 1))
     assert torch.allclose(loss, JsdCrossEntropy(3, 12.0, smoothing=0.0)(logits, labels_B))
     probabilities = logits.softmax(dim=1).chunk(3)
-    middle = (sum(probabilities) / 3).clamp(1e-7, 1).log()  # type: ignore[union-attr]
+    middle = (sum(probabilities) / 3).clamp(1e-7, 1).log()
     divergence = sum(functional.kl_div(middle, one, reduction="batchmean") for one in probabilities) / 3
     wanted = functional.cross_entropy(logits[:6], labels_B) + 12 * divergence
     assert torch.allclose(loss, wanted, atol=1e-6)

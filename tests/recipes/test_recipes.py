@@ -11,7 +11,7 @@ from timm.data.auto_augment import auto_augment_transform, rand_augment_transfor
 
 from robustbench_cls.core.corruption import EXTRA, IMAGENET_C
 from robustbench_cls.core.discovery import discover
-from robustbench_cls.core.recipe import Recipe
+from robustbench_cls.core.recipe import Recipe, accepted
 from robustbench_cls.training.functions import make_mix
 from robustbench_cls.training.regimens import REGIMENS, settle
 
@@ -33,7 +33,7 @@ def test_contract(recipe: Recipe) -> None:
         regimen, settings = settle(recipe, family, {"epochs": 4})
         assert regimen.epochs == 4
         assert settings == dict(recipe.settings)
-    augment = recipe.augment(size=64, **recipe.settings)
+    augment = recipe.augment(size=64, **accepted(recipe.augment, recipe.settings))
     assert augment is None or pickle.loads(pickle.dumps(augment)) is not None
 
 

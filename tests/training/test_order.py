@@ -1,5 +1,6 @@
 """Order, cuts and views are functions of (seed, epoch, index, copy): for any workers and any number of processes."""
 
+import random
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,7 +67,8 @@ def test_repeats_stand_in_one_batch_and_an_epoch_stays_as_long() -> None:
         (part,) = step.parts
         counts = np.unique(part.indices_B, return_counts=True)[1]
         assert counts.tolist() == [3] * 4
-        assert sorted(part.copies_B.tolist()) == [0] * 4 + [1] * 4 + [2] * 4
+        assert part.copies_B.tolist() == [0] * 4 + [1] * 4 + [2] * 4
+        assert (part.indices_B != np.roll(part.indices_B, 1)).all()  # whom mixup and cutmix join
     assert own.steps == 3
 
 
@@ -100,6 +102,32 @@ def test_batches_are_the_same_for_any_workers_from_memory_or_not(recipe: str, to
             assert torch.equal(batch.labels_B, other.labels_B)
     epochs = [batches[0].images_VBHW3 for _, batches in alone]
     assert not torch.equal(epochs[0], epochs[own.steps])
+
+
+def first_draw(size: int) -> object:
+    return Drawn()
+
+
+class Drawn:
+    """Paints an image by the first draw of each of the three generators."""
+
+    def __call__(self, image: Image.Image) -> Image.Image:
+        values = (random.random(), np.random.random(), float(torch.rand(())))
+        return Image.new("RGB", image.size, tuple(int(256 * value) for value in values))
+
+
+def test_augmentations_draw_evenly_and_apart_from_windows(toy: Path) -> None:
+    recipe = Recipe(name="drawn", title="Drawn", source="https://example.org", augment=first_draw)
+    own = images(toy, recipe, decoded=True)
+    drawn, mirrored = [], []
+    for step, (batch,) in batches_from(own, Order(36, Regimen(epochs=40, batch_size=36), 32, 0), 0, 0):
+        drawn.append(batch.images_VBHW3[0, :, 0, 0].numpy() / 256)
+        keys = [Key.of("cut", 0, step.epoch, own.source.ids[i], 0) for i in step.parts[0].indices_B]
+        mirrored += [own.rule.draw((40, 40), key).mirrored for key in keys]
+    values = np.concatenate(drawn)
+    assert np.abs(values.mean(axis=0) - 0.5).max() < 0.03 and np.abs(values.var(axis=0) - 1 / 12).max() < 0.01
+    together = np.corrcoef(np.column_stack([values, mirrored]).T)
+    assert np.abs(together[~np.eye(4, dtype=bool)]).max() < 0.1
 
 
 def test_a_window_is_torchvisions() -> None:
@@ -191,6 +219,9 @@ class OneClass:
 
     def take(self, indices: np.ndarray) -> np.ndarray:
         return indices
+
+    def version(self, index: int) -> tuple[int, str]:
+        return 0, self.ids[index]
 
 
 def test_minival_of_larger_classes() -> None:

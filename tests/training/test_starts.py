@@ -14,7 +14,9 @@ import torch
 from robustbench_cls.builders.shapes import build_shapes
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.recipe import Recipe
+from robustbench_cls.data.locate import open_split
 from robustbench_cls.models.checkpoint import read_checkpoint
+from robustbench_cls.training.minival import split
 from robustbench_cls.training.options import TrainingOptions
 from robustbench_cls.training.train import train
 
@@ -138,10 +140,14 @@ def test_further_folders_of_the_training_set(
 ) -> None:
     train("test_resnet", "stylized", options("one", {"stylized": str(toy / "stylized")}))
     log = pd.read_csv(tmp_path / "one" / "log.csv")
-    assert log["images"].tolist() == [36 + 12 - 9]  # of each class of 16, 3 are held out
+    held = {name.partition(".")[0] for name in split(open_split(toy, "train"), 0.02)[1].ids}
+    copies = [path for path in (toy / "stylized").rglob("*.png") if f"{path.parent.name}/{path.stem}" in held]
+    assert log["images"].tolist() == [30 + 12 - len(copies)]  # 6 are held out, and their stylized versions left out
+    assert copies
+    more = [path for path in (toy / "a").rglob("*.png") if f"{path.parent.name}/{path.stem}" in held]
     both = os.pathsep.join((str(toy / "stylized"), str(toy / "a")))
     train("test_resnet", "multi-folder", options("two", {"versions": both}))
-    assert pd.read_csv(tmp_path / "two" / "log.csv")["images"].tolist() == [36 + 12 + 6 - 9]
+    assert pd.read_csv(tmp_path / "two" / "log.csv")["images"].tolist() == [30 + 12 + 6 - len(copies) - len(more)]
     with pytest.raises(UserError, match="second folder of training images. Name it: --set stylized=FOLDER"):
         train("test_resnet", "stylized", options("three"))
     make_folder(tmp_path / "strange", classes=("cat", "cow"))

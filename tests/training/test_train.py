@@ -36,10 +36,21 @@ def same(first: Path, second: Path) -> bool:
     return one.keys() == two.keys() and all(torch.equal(one[k], two[k]) for k in one)
 
 
-@pytest.mark.parametrize("recipe", discover("robustbench_cls.recipes", Recipe))
+RECIPES = discover("robustbench_cls.recipes", Recipe)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
 @pytest.mark.parametrize("model", ["test_resnet", "test_efficientnet", "test_vit"])
-def test_every_recipe_trains_every_family(recipe: str, model: str, toy: Path, tmp_path: Path) -> None:
-    best = train(model, recipe, options(toy, tmp_path, overrides={**SHORT, "epochs": 1, "batch_size": 30}))  # a step
+def test_every_recipe_trains_every_family(
+    recipe: str, model: str, toy: Path, toy_checkpoint: Path, tmp_path: Path
+) -> None:
+    chosen = RECIPES[recipe]
+    needed = {
+        **dict.fromkeys(chosen.models, str(toy_checkpoint)),
+        **dict.fromkeys(chosen.folders, str(toy / "stylized")),
+    }
+    overrides = {**SHORT, **needed, "epochs": 1, "batch_size": 30}
+    best = train(model, recipe, options(toy, tmp_path, overrides=overrides))
     about, _, _ = read_checkpoint(best)
     assert about.recipe == recipe
     assert about.settings["epochs"] == 1
