@@ -5,6 +5,7 @@ workers. Each way is measured. Both go on from one epoch to the next without a p
 """
 
 from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,8 @@ def timm_batches(
         way: one of `WAYS`.
     """
     prefetch = way == PREFETCHER
+    dataset = copy(dataset)
+    dataset.transform = None
     mixing = {
         "mixup_alpha": peer.mixup,
         "cutmix_alpha": peer.cutmix,

@@ -170,17 +170,23 @@ class Distillation:
 
     @torch.no_grad()
     def answers(self, images_N3HW: torch.Tensor) -> torch.Tensor:
-        """The teacher's float32 logits, for images normalised and sized as it wants them."""
+        """The teacher's float32 logits, for images normalised and sized as it wants them.
+
+        A program, such as an ONNX file, takes whole levels 0..255, so its images are rounded.
+        """
         theirs, device = self.teacher.preprocessing, images_N3HW.device
         mean, std, to_mean, to_std = (
             torch.tensor(values, device=device).view(1, 3, 1, 1)
             for values in (self.student.mean, self.student.std, theirs.mean, theirs.std)
         )
-        images = ((images_N3HW * std + mean) - to_mean) / to_std
+        images = images_N3HW.float() * std + mean
         if images.shape[-1] != theirs.input_size:
             images = functional.interpolate(images, (theirs.input_size,) * 2, mode="bilinear", antialias=True)
         with torch.autocast(device.type, enabled=False):
-            logits: torch.Tensor = self.teacher.network(images.float())
+            if self.teacher.foreign:
+                levels_NHW3 = (255 * images).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+                return self.teacher.logits(levels_NHW3.contiguous()).clone().to(device)
+            logits: torch.Tensor = self.teacher.network((images - to_mean) / to_std)
         return logits.float()
 
 

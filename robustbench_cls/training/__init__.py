@@ -1,1 +1,1 @@
-"""Training: augmented images, the loop over epochs, optimisation regimens."""
+"""Training: plan, keyed images, learner, and a loop that stops and goes on at any step."""

@@ -97,8 +97,8 @@ class TrainingImages(Dataset[tuple[Step, list[Batch]]]):
                 images_VBHW3 = np.empty((len(made), count, size, size, 3), np.uint8)
             if len(made) != len(images_VBHW3):
                 raise UserError(
-                    f"The recipe's views must be equally many for each image, but there were {len(images_VBHW3)} of one "
-                    f"and {len(made)} of {self.source.name(index)}."
+                    f"The recipe must make as many views of each image, but there were {len(images_VBHW3)} of one and "
+                    f"{len(made)} of {self.source.name(index)}."
                 )
             for view, shown in enumerate(made):
                 images_VBHW3[view, place] = np.asarray(shown)

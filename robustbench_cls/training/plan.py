@@ -1,9 +1,8 @@
 """`TrainingPlan`: all that is decided and checked before the first image is learned from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from os import pathsep
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +11,24 @@ import torch
 
 from robustbench_cls.core.discovery import own_file_of
 from robustbench_cls.core.errors import UserError
-from robustbench_cls.core.keys import Key, keyed_subset
+from robustbench_cls.core.keys import Key
 from robustbench_cls.core.own_code import code_sha256
 from robustbench_cls.core.progress import notice, waiting_bar
 from robustbench_cls.core.recipe import Recipe, Regimen, Setting, Task
 from robustbench_cls.core.records import as_record
-from robustbench_cls.core.run import names_sha256
 from robustbench_cls.core.suite import Protocol
 from robustbench_cls.core.versions import versions
 from robustbench_cls.core.workers import loading_workers
 from robustbench_cls.data.copies import copies_between
 from robustbench_cls.data.crop_cache import Crops, open_crops
 from robustbench_cls.data.decoded import decode_all
-from robustbench_cls.data.label_spaces import to_head
-from robustbench_cls.data.locate import open_split, split_in
+from robustbench_cls.data.locate import split_in
 from robustbench_cls.data.random_crops import CropRule
-from robustbench_cls.data.source import ImageSource, joined_sources, open_source
+from robustbench_cls.data.source import ImageSource, open_source
 from robustbench_cls.models.architectures import check_input, create_network, preprocessing_of
 from robustbench_cls.models.checkpoint import About
 from robustbench_cls.models.classifier import Classifier
-from robustbench_cls.models.load import load_classifier, pick_device
+from robustbench_cls.models.load import pick_device
 from robustbench_cls.models.names import family_of
 from robustbench_cls.models.running import ready
 from robustbench_cls.training.functions import ViewsOf, check_functions, make_mix, make_objective
@@ -42,7 +39,9 @@ from robustbench_cls.training.options import TrainingOptions
 from robustbench_cls.training.order import Order
 from robustbench_cls.training.ranks import Ranks, asked_for
 from robustbench_cls.training.regimens import settle
+from robustbench_cls.training.sources import open_sources
 from robustbench_cls.training.start import start_weights
+from robustbench_cls.training.teachers import load_teachers
 from robustbench_cls.training.tuning import freeze
 
 
@@ -168,18 +167,15 @@ def make_plan(model: str, recipe: Recipe, options: TrainingOptions, stored: Abou
     regimen = _shared_by(ranks, regimen)
     device = pick_device(options.device)
     precision = pick_precision(options.precision, device)
-    sources = [_training_source(options.root), *_further(recipe, settings), *_unlabelled(recipe, settings)]
-    whole = joined_sources([_in_classes_of(sources[0], source) for source in sources])
-    if options.limit:
-        whole = whole.take(keyed_subset(whole.ids, options.limit, seed=0))
-    training, minival = split(whole, regimen.minival)
+    sources = open_sources(options.root, recipe, settings, options.limit)
+    training, minival = split(sources.images, regimen.minival)
     _check_counts(training, minival, regimen)
-    classes = sources[0].class_names
+    classes = sources.class_names
     network = _network(model, len(classes), regimen)
     preprocessing = preprocessing_of(network, regimen.input_size)
     for size in sorted({regimen.start_size or preprocessing.input_size, preprocessing.input_size}):
         check_input(network, size, model)
-    models = _models(recipe, settings, classes, device)
+    models = load_teachers(recipe, settings, classes, device)
     start, started_from = start_weights(options.start, network, model, classes)
     code = own_file_of(recipe)
     about = About(
@@ -190,7 +186,7 @@ def make_plan(model: str, recipe: Recipe, options: TrainingOptions, stored: Abou
         recipe=recipe.name,
         settings={**as_record(regimen), **settings, "precision": str(precision).removeprefix("torch.")},
         overlaps=recipe.overlaps,
-        data_fingerprint=_fingerprint(sources, options.limit),
+        data_fingerprint=sources.fingerprint,
         seed=options.seed,
         epoch=0,
         top1_accuracy=0.0,
@@ -208,7 +204,7 @@ def make_plan(model: str, recipe: Recipe, options: TrainingOptions, stored: Abou
         recipe=recipe,
         regimen=regimen,
         settings=settings,
-        source=whole,
+        source=sources.images,
         training=training,
         minival=minival,
         models=models,
@@ -260,47 +256,6 @@ def _shared_by(ranks: Ranks, regimen: Regimen) -> Regimen:
     return replace(regimen, micro_batch=most)
 
 
-def _training_source(root: Path) -> ImageSource:
-    training = open_split(root, "train")
-    if len(training.class_names) < 2:
-        raise UserError(f"{training.path} has {len(training.class_names)} class; a classifier needs at least two.")
-    path = Path(training.path)
-    filled = {image_id.partition("/")[0] for image_id in training.ids}
-    empty = [folder.name for folder in path.iterdir() if folder.is_dir() and folder.name not in filled]
-    if empty and path != root:
-        raise UserError(
-            f"{path} has class folders without images ({', '.join(sorted(empty)[:5])}). Fill or delete them."
-        )
-    return training
-
-
-def _further(recipe: Recipe, settings: Mapping[str, Setting]) -> list[ImageSource]:
-    """The training images in the folders that the recipe's settings name."""
-    found = []
-    for name in recipe.folders:
-        folders = [Path(text) for text in str(settings[name]).split(pathsep) if text]
-        if not folders:
-            raise UserError(
-                f"Recipe '{recipe.name}' learns from a second folder of training images. Name it: --set {name}=FOLDER."
-            )
-        found += [open_source(*(split_in(folder, "train") or (folder, ""))) for folder in folders]
-    return found
-
-
-def _unlabelled(recipe: Recipe, settings: Mapping[str, Setting]) -> list[ImageSource]:
-    """The images without labels in the folders that the recipe's settings name, where they name any."""
-    named = [Path(str(settings[name])) for name in recipe.unlabelled if settings[name]]
-    sources = [open_source(folder, labelled=False) for folder in named]
-    return [replace(source, labels_N=np.full(len(source), -1), class_names=()) for source in sources]
-
-
-def _in_classes_of(first: ImageSource, source: ImageSource) -> ImageSource:
-    if source is first or not source.class_names:
-        return source
-    mapping = to_head(source.class_names, first.class_names, source.path)
-    return replace(source, labels_N=mapping[source.labels_N], class_names=first.class_names)
-
-
 def _check_counts(training: ImageSource, minival: ImageSource, regimen: Regimen) -> None:
     if regimen.minival and not len(minival):
         raise UserError(
@@ -313,32 +268,3 @@ def _check_counts(training: ImageSource, minival: ImageSource, regimen: Regimen)
             f"A step of {regimen.batch_size} images is more than the {len(training)} training images there are{held}. "
             f"Use --set batch_size={max(2, len(training) // 4)}."
         )
-
-
-def _fingerprint(sources: Sequence[ImageSource], limit: int) -> str:
-    names = [source.fingerprint for source in sources]
-    return names_sha256((*names, str(limit)) if limit else tuple(names))
-
-
-def _models(
-    recipe: Recipe, settings: Mapping[str, Setting], classes: tuple[str, ...], device: torch.device
-) -> dict[str, Classifier]:
-    """The classifiers that the recipe's settings name.
-
-    Raises:
-        UserError: none is named, it can't be loaded, or it has other classes.
-    """
-    loaded = {}
-    for name in recipe.models:
-        if not settings[name]:
-            raise UserError(f"Recipe '{recipe.name}' learns from another classifier. Name it: --set {name}=best.pt.")
-        classifier = load_classifier(str(settings[name]), device=str(device), backend="torch")
-        if classifier.class_names != classes:
-            raise UserError(
-                f"{settings[name]} has {len(classifier.class_names)} classes ({', '.join(classifier.class_names[:3])} "
-                f"...), but the training images have {len(classes)} ({', '.join(classes[:3])} ...), in that order. A "
-                f"{name} must have the same."
-            )
-        classifier.network.requires_grad_(False).eval()
-        loaded[name] = classifier
-    return loaded

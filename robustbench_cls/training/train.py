@@ -1,12 +1,10 @@
 """`train`: one model, one recipe, checkpoints that describe themselves; stops and goes on at any step."""
 
 import math
-import resource
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -22,6 +20,7 @@ from robustbench_cls.training.learner import Learner, warmup_of
 from robustbench_cls.training.log import Row, write_timing
 from robustbench_cls.training.options import TrainingOptions
 from robustbench_cls.training.order import Step
+from robustbench_cls.training.pace import Clock, Estimate
 from robustbench_cls.training.plan import TrainingPlan, make_plan
 from robustbench_cls.training.ranks import joined
 from robustbench_cls.training.schedules import ONE_CYCLE
@@ -35,9 +34,6 @@ STORED_EVERY = 300.0
 
 LOOKED_AT = 16
 """Steps on a GPU between two looks at the loss: each look waits until the GPU is done."""
-
-ESTIMATED = 20
-"""Steps after which the time of an epoch is told."""
 
 
 def train(model: str, recipe: str | Recipe, options: TrainingOptions | None = None) -> Path:
@@ -99,35 +95,6 @@ def _advice(plan: TrainingPlan) -> Iterator[None]:
         ) from error
 
 
-@dataclass
-class _Clock:
-    """Where the time of an epoch goes, in seconds."""
-
-    started: float = field(default_factory=time.perf_counter)
-    waited: float = 0.0
-    images: int = 0
-    steps: int = 0
-
-    def row(self, epoch: int, device: torch.device) -> dict[str, float]:
-        """The epoch's row of `timing.csv`."""
-        seconds = time.perf_counter() - self.started
-        return {
-            "epoch": epoch,
-            "seconds": round(seconds, 2),
-            "images_per_second": round(self.images / seconds, 1),
-            "seconds_per_step": round(seconds / max(1, self.steps), 4),
-            "data_wait": round(self.waited / seconds, 3),
-            "memory_gb": round(_memory(device) / 1e9, 2),
-        }
-
-
-def _memory(device: torch.device) -> int:
-    """The greatest memory used so far: of the GPU, else of the process."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
 class _Training:
     """One start of a training: from where the last one stopped to the end, or to where this one is stopped."""
 
@@ -152,7 +119,9 @@ class _Training:
         """Train for the steps that are missing; the path of `best.pt`."""
         if not self.finished:
             self.crops = self.plan.held_out() if len(self.plan.minival) else None
-            if not self.reached.step:
+            if self.reached.step:
+                notice(f"Going on after step {self.reached.step:,} of {self.plan.order.total:,}.")
+            else:
                 self._begin()
             with closing(self.trackers), Stop() as stop:
                 self._learn(stop)
@@ -164,6 +133,12 @@ class _Training:
 
     def _begin(self) -> None:
         regimen, warmup = self.plan.regimen, warmup_of(self.plan.regimen)
+        held = len(self.plan.minival)
+        chosen = f"{held:,} more are held out and choose best.pt" if held else "the last epoch becomes best.pt"
+        notice(
+            f"Learning from {self.plan.order.count:,} images of {len(self.about.class_names):,} classes in "
+            f"{self.plan.order.steps:,} steps an epoch; {chosen}."
+        )
         if warmup < regimen.warmup_epochs and regimen.schedule != ONE_CYCLE:
             notice(
                 f"The learning rate rises over a quarter of the training, {warmup:g} of {regimen.epochs} epochs, "
@@ -176,7 +151,7 @@ class _Training:
     def _learn(self, stop: Stop) -> None:
         plan, order, reached = self.plan, self.plan.order, self.reached
         total, done = plan.regimen.epochs * order.count, self.about.epoch * order.count + reached.images
-        clock, estimate = _Clock(), _Estimate(plan, reached.step)
+        clock, estimate = Clock(), Estimate(order, plan.device, reached.step)
         show = plan.progress and plan.ranks.first
         batches = batches_from(plan.images(), order, reached.step, plan.workers)
         with closing(batches), progress_bar(total, done, "", show=show) as bar:
@@ -192,9 +167,9 @@ class _Training:
                 flags = [bool(stop.asked), time.monotonic() - self.stored > STORED_EVERY]
                 ends, due = (value > 0 for value in plan.ranks.sums(flags))
                 if reached.step % order.steps == 0:
-                    self._end_epoch(clock)
-                    bar.set_postfix_str(_shown(reached.history[-1], clock))
-                    clock = _Clock()
+                    timing = self._end_epoch(clock)
+                    bar.set_postfix_str(_shown(reached.history[-1], timing))
+                    clock = Clock()
                 elif ends or due or reached.step == self.until:
                     self._store()
                 if ends:
@@ -236,7 +211,8 @@ class _Training:
             store_state(self.plan.out, replace(self.about, step=within), self.learner, self.reached)
         self.stored = time.monotonic()
 
-    def _end_epoch(self, clock: _Clock) -> None:
+    def _end_epoch(self, clock: Clock) -> Row:
+        """Measure, log and store an epoch that is done; how long it took, as in `timing.csv`."""
         self._look()
         plan, reached, nan = self.plan, self.reached, math.nan
         timing = clock.row(self.about.epoch + 1, plan.device)
@@ -262,6 +238,7 @@ class _Training:
             write_timing(plan.out, timing)
             self.trackers.epoch({**row, **timing})
         self.stored = time.monotonic()
+        return timing
 
 
 TOP1 = "minival_top1_accuracy"
@@ -275,41 +252,10 @@ def _stalled(reached: Reached, patience: int) -> bool:
     return len(accuracies) - 1 - accuracies.index(max(accuracies)) >= patience
 
 
-def _shown(row: Row, clock: _Clock) -> str:
+def _shown(row: Row, timing: Row) -> str:
     """The end of an epoch in a few words."""
     words = [f"loss {row['train_loss']:.3f}"]
     if not math.isnan(row[TOP1]):
         words.append(f"held out {100 * row[TOP1]:.1f} %")
+    words += [f"waited {100 * timing['data_wait']:.0f} %", f"{timing['memory_gb']:.1f} GB"]
     return ", ".join(words)
-
-
-class _Estimate:
-    """Tell once how long an epoch will take: after some steps, of which the first ones are slower."""
-
-    def __init__(self, plan: TrainingPlan, start: int) -> None:
-        self.plan, self.order = plan, plan.order
-        self.start, self.marked = start, 0.0
-        self.skipped = min(2, self.order.steps - 1)
-
-    def after(self, step: Step) -> None:
-        """Called after each step."""
-        done = step.index + 1 - self.start
-        if done == self.skipped:
-            self.marked = time.perf_counter()
-        if done != min(self.skipped + ESTIMATED, max(self.order.steps - 1, self.skipped + 1)) or not self.marked:
-            return
-        if self.plan.device.type == "cuda":
-            torch.cuda.synchronize()
-        seconds = (time.perf_counter() - self.marked) / (done - self.skipped) * self.order.steps
-        left = seconds * (self.order.total - step.index - 1) / self.order.steps
-        notice(
-            f"An epoch of {self.order.count:,} images takes about {in_words(seconds)}. What is left of the training "
-            f"takes about {in_words(left)}."
-        )
-
-
-def in_words(seconds: float) -> str:
-    """A time such as `40 s`, `12 min` or `3.5 h`."""
-    if seconds < 100:
-        return f"{max(1, round(seconds))} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -111,3 +111,10 @@ def test_what_goes_wrong_in_a_recipe_is_one_line(robust, change: tuple[str, str]
     status, told = robust(write(tmp_path, change))
     assert status == 2 and told.startswith("robust: ")
     assert why in told
+
+
+def test_a_loading_process_that_the_system_kills(robust, tmp_path: Path) -> None:
+    killed = "return __import__('os').kill(__import__('os').getpid(), 9)"
+    status, told = robust(write(tmp_path, ("return image.point(lambda value: value // 2 * LEVEL)", killed)), 2)
+    assert status == 2
+    assert "A process that loads images was ended by the system" in told and "--workers 0." in told
