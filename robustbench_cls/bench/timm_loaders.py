@@ -108,8 +108,8 @@ def timm_dataset(source: ImageSource, split: str, cache: Path) -> Any:
 
 def timm_batches(
     dataset: Any, peer: Peer, own: Preprocessing, classes: int, batch_size: int, workers: int, way: str
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Normalised images and targets without end.
+) -> Iterator[tuple[torch.Tensor, int]]:
+    """Normalised images without end, and of how many photos they are.
 
     Args:
         own: size, interpolation and normalisation.
@@ -152,14 +152,9 @@ def timm_batches(
     mix = Mixup(**mixing) if mixed and not prefetch else None
     while True:
         for images, targets in loader:
-            yield _joined(images, targets) if mix is None else mix(images, targets)
-
-
-def _joined(images: Any, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """As one batch what timm's training script joins: views that are not yet."""
-    if isinstance(images, (tuple, list)):
-        return torch.cat([*images]), targets.repeat(len(images))
-    return images, targets
+            if isinstance(images, list):  # views that workers have not joined
+                images = torch.cat(images)
+            yield images if mix is None else mix(images, targets)[0], len(images) // peer.views
 
 
 def _policy(name: str, size: int) -> Any:

@@ -35,8 +35,8 @@ from robustbench_cls.training.functions import ViewsOf, make_mix
 from robustbench_cls.training.images import TrainingImages, batches_from
 from robustbench_cls.training.order import Order
 
-Batches: TypeAlias = Iterator[tuple[torch.Tensor, torch.Tensor]]
-"""Normalised images and targets."""
+Batches: TypeAlias = Iterator[tuple[torch.Tensor, int]]
+"""Normalised images, and of how many photos they are: views of one count once."""
 
 BATCH_SIZE = 64
 
@@ -180,7 +180,7 @@ def _our_batches(images: TrainingImages, recipe: Recipe, own: Preprocessing, wor
         for _, batches in steps:
             for batch in batches:
                 shown = classifier.normalised(batch.images_VBHW3.flatten(0, 1).permute(0, 3, 1, 2))
-                yield (shown, batch.labels_B) if mix is None else mix(shown, batch.labels_B)
+                yield shown if mix is None else mix(shown, batch.labels_B)[0], len(batch.labels_B)
 
 
 def _in_turns(
@@ -205,7 +205,7 @@ def _turn(line: Batches, ready: int, seconds: float) -> float:
         next(line)
     count, started = 0, time.perf_counter()
     while (spent := time.perf_counter() - started) < seconds:
-        count += len(next(line)[1])
+        count += next(line)[1]
     time.sleep(REST * ready * spent / count * BATCH_SIZE)
     return count / spent
 

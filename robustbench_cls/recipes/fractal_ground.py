@@ -37,7 +37,7 @@ SAMPLES = 2
 SQUARE = 8
 """Side in px of the squares by which a trial is judged."""
 
-LEAST_STEP, GREATEST_STEP, LEAST_SQUARE_STEP = 10, 34, 6
+LEAST_STEP, GREATEST_STEP, LEAST_SQUARE_STEP = 10, 34, 7
 """Levels between neighbours in a trial, on average, and between its squares: below them it is smooth, or noise."""
 
 FIRST, SECOND = 5, 6

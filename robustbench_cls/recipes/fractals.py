@@ -18,8 +18,8 @@ from robustbench_cls.recipes.fractal_attractor import Attractor
 from robustbench_cls.recipes.fractal_draws import Draws
 from robustbench_cls.recipes.fractal_ground import Ground
 
-TRIES = 40
-"""Grounds drawn for a picture at most, three in ten of which are smooth or noise; the last one is taken."""
+TRIES = 20
+"""Grounds drawn for a picture at most. A quarter of them is smooth or noise."""
 
 SMALL = 128
 """Side in px under which a picture is drawn twice as large and averaged, or attractors would have jagged edges."""

@@ -1,8 +1,46 @@
-"""PRIME: an image mixed with several chains of random filters, colour curves and diffeomorphisms.
+"""PRIME: an image mixed with chains of random colour curves, filters and diffeomorphisms.
 
     robust train --recipe prime --model resnet50
 
-DOC
+A chain is 1 to 3 primitives, each with equal chances one of `prime_colours`, `prime_filter` and `prime_diffeomorphism`.
+The results of three chains are averaged with weights from a Dirichlet distribution, and the average and the image with
+a weight that is uniform in 0..1. The loss is the cross entropy.
+
+Cost: 1.3 ms an image at 224 px on one core, 1.3 to 1.5 times what the baseline's decoding and cropping take; 0.2 ms at
+32 px.
+
+Expected: ResNet-50, 77.0 % top-1 and mCE 57.5, as the paper has it without a consistency loss; with one it has 75.3 and
+55.5. That run began with torchvision's weights. This comes closest to it:
+
+    robust train --recipe prime --model resnet50.tv_in1k --from published --set lr=0.02
+
+The rate of 0.2 at 512 images that stands here is the baseline's in proportion, for random weights. In the published run
+the rate rises over the first 10 % of the steps, here over 30 %. The settings are those of ImageNet. For CIFAR the
+authors have `--set colour_cut=100 --set colour_bandwidth=0 --set colour_variance=0.01 --set diffeo_cut=100`.
+
+Where we differ: the published code works on batches, which share the frequencies of curves, the strengths and the
+fields; here each image has its own. Its crops are not rounded to whole levels before, nor is the mix, by at most half a
+level. It mixes normalised images; as all weights of a mix sum to 1, that is the same. See the primitives for theirs.
+
+Overlaps: the authors derive the primitives from a principle, maximum entropy, and not from the test corruptions. That
+says how they were found, not what they contain. So we measured how near the nearest of many mixes comes to a corrupted
+image, as a share of the distance between the corrupted and the clean image; at severity 1, 3 and 5:
+
+- in pixels, 4,000 mixes: brightness 0.28 0.21 0.24, contrast 0.26 0.28 0.32, saturate 0.78 0.89 0.73, fog 0.64 0.62
+  0.71, gaussian_blur 0.57 0.68 0.65, defocus_blur 0.63 0.69 0.67, glass_blur 0.72 0.73 0.69.
+- in EfficientNet-Lite0's features, means of 40 photos, 250 mixes: gaussian_noise 0.42 0.40 0.34, shot_noise 0.44 0.42
+  0.34, impulse_noise 0.66 0.44 0.33, speckle_noise 0.58 0.46 0.44, where AugMix has 0.92 to 0.98. Elastic_transform:
+  100 diffeomorphisms, 0.85 0.68 0.88.
+
+All of these count as overlaps. Curves of high frequency look like noise, those of low frequency change brightness,
+contrast and colours; a filter that makes all white is a fog when mixed with the image; small filters and mixes of moved
+images blur; diffeomorphisms are elastic, or where the cut is high move each pixel by half a pixel, as glass does. Not
+counted are snow (pixels 0.41 0.34 0.24, features 0.91 0.90 0.89) and frost (0.39 0.49 0.19, 0.92 0.80 0.81): mixes
+reach their brightness and have no flakes or crystals. Nor are motion_blur, zoom_blur, pixelate, jpeg_compression and
+spatter, to which no mix comes nearer than 0.74 in either measure.
+
+Source: Modas et al. 2022, arXiv:2112.13547; `utils/prime.py` and `config/imagenet_cfg.py` of
+amodas/PRIME-augmentations. The measure in features: Mintun et al. 2021, arXiv:2102.11273.
 """
 
 import math
@@ -31,7 +69,7 @@ Primitive: TypeAlias = Colours | Filter | Diffeomorphism
 
 
 class Plan(NamedTuple):
-    """What an image is mixed of."""
+    """The chains of a mix, and their weights."""
 
     chains: tuple[tuple[Primitive, ...], ...]
     """Primitives one after the other, several times."""
@@ -236,13 +274,10 @@ RECIPE = Recipe(
         }
     ),
     overlaps=(
-        "brightness",
-        "contrast",
-        "defocus_blur",
+        *("gaussian_noise", "shot_noise", "impulse_noise", "speckle_noise"),
+        *("defocus_blur", "glass_blur", "gaussian_blur"),
+        *("fog", "brightness", "contrast", "saturate"),
         "elastic_transform",
-        "gaussian_blur",
-        "glass_blur",
-        "saturate",
     ),
     expected="ResNet-50, 100 epochs from published weights: 77.0 % top-1, mCE 57.5",
 )

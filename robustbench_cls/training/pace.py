@@ -1,6 +1,5 @@
 """How long a training takes: measured for each epoch, and told beforehand."""
 
-import resource
 import sys
 import time
 from dataclasses import dataclass, field
@@ -40,6 +39,10 @@ def _memory(device: torch.device) -> int:
     """The greatest memory used so far: of the GPU, else of the process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
+    try:
+        import resource
+    except ImportError:  # Windows does not tell it
+        return 0
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
