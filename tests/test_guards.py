@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "evaluation": {"core", "corruptions", "data", "models", "metrics", "results", "suites"},
     "training": {"core", "data", "models", "recipes"},
     "report": {"core", "metrics", "results"},
-    "bench": {"core", "corruptions", "data", "evaluation", "metrics", "models", "results"},
+    "bench": {"core", "corruptions", "data", "evaluation", "metrics", "models", "recipes", "results", "training"},
 }
 """The layers that each layer may import, besides itself; `cli` and the demo may import everything."""
 

@@ -121,6 +121,8 @@ class Recipe:
         folders: settings that name further folders of training images with the same classes, separated as in PATH.
         unlabelled: settings that name a folder of images without labels, in any folders or none, or are empty; their
             targets are -1, which the objective must know.
+        pictures: settings that name a folder of pictures that the augmentation draws from, or are empty; what the
+            folder holds is part of the training's identity.
         settings: what these functions take, with defaults; `--set` overrides them by their type.
         regimen: changes to the architecture family's regimen, by family; `""` stands for every family.
         overlaps: the test corruptions that the augmentation contains, with the reason at hand in `source`.
@@ -137,6 +139,7 @@ class Recipe:
     models: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     unlabelled: tuple[str, ...] = ()
+    pictures: tuple[str, ...] = ()
     settings: Mapping[str, Setting] = field(default_factory=lambda: MappingProxyType({}))
     regimen: Mapping[str, Mapping[str, Setting]] = field(default_factory=lambda: MappingProxyType({}))
     overlaps: tuple[str, ...] = ()

@@ -41,7 +41,7 @@ class Step(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What a view is mixed of."""
+    """The parts and shares that a view is mixed of."""
 
     chains: tuple[tuple[Step, ...], ...]
     """Operations one after the other, several times."""

@@ -12,7 +12,7 @@ Cost: 1.3 ms an image at 224 px on one core, 1.3 to 1.5 times what the baseline'
 Expected: ResNet-50, 77.0 % top-1 and mCE 57.5, as the paper has it without a consistency loss; with one it has 75.3 and
 55.5. That run began with torchvision's weights. This comes closest to it:
 
-    robust train --recipe prime --model resnet50.tv_in1k --from published --set lr=0.02
+    robust train --recipe prime --model resnet50.tv_in1k --start published --set lr=0.02
 
 The rate of 0.2 at 512 images that stands here is the baseline's in proportion, for random weights. In the published run
 the rate rises over the first 10 % of the steps, here over 30 %. The settings are those of ImageNet. For CIFAR the

@@ -54,6 +54,7 @@ def combined(first: Recipe, second: Recipe) -> Recipe:
         models=first.models + second.models,
         folders=first.folders + second.folders,
         unlabelled=first.unlabelled + second.unlabelled,
+        pictures=first.pictures + second.pictures,
         settings=MappingProxyType({**first.settings, **second.settings}),
         regimen=MappingProxyType(_joined_regimen(first, second)),
         overlaps=tuple(sorted({*first.overlaps, *second.overlaps})),

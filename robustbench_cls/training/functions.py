@@ -24,7 +24,7 @@ def check_functions(recipe: Recipe) -> None:
         )
     functions = (recipe.augment, recipe.views, recipe.mix, recipe.objective)
     taken = {name for function in functions if _own(function) for name in accepted(function, recipe.settings)}
-    idle = set(recipe.settings) - taken - {*recipe.models, *recipe.folders, *recipe.unlabelled}
+    idle = set(recipe.settings) - taken - {*recipe.models, *recipe.folders, *recipe.unlabelled, *recipe.pictures}
     if idle:
         raise UserError(f"Recipe '{recipe.name}': no function of it takes the setting '{min(idle)}'. Leave it out.")
 

@@ -37,7 +37,9 @@ def open_sources(root: Path, recipe: Recipe, settings: Mapping[str, Setting], li
     """
     sources = [_training_source(root), *_further(recipe, settings), *_unlabelled(recipe, settings)]
     whole = joined_sources([_in_classes_of(sources[0], source) for source in sources])
-    names = [source.fingerprint for source in sources]
+    named = [Path(str(settings[name])) for name in recipe.pictures if settings[name]]
+    pictures = [open_source(folder, labelled=False) for folder in named]
+    names = [source.fingerprint for source in (*sources, *pictures)]
     if limit:
         whole = whole.take(keyed_subset(whole.ids, limit, seed=0))
         names.append(str(limit))

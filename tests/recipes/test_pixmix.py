@@ -160,6 +160,12 @@ def test_powers_are_exact_to_a_hundredth_of_a_level() -> None:
         assert np.abs(mixed / np.where(near, wanted, 1) - 1)[near].max() < 5e-6
 
 
+def test_a_huge_factor_does_not_lift_what_is_as_good_as_black() -> None:
+    mixed = np.array([0, 1e-40, 1e-36, 1e-30, 1e-20], np.float32)
+    pixmix._multiply(mixed, np.float32(2), np.zeros(5, np.uint8), np.full(256, 2e37, np.float32))
+    assert mixed.max() < 1e-2
+
+
 def test_no_round_changes_nothing_but_the_operation() -> None:
     mix, image = made(k=0), drawing(32)
     seen = set()

@@ -294,3 +294,15 @@ def test_a_recipe_with_views_that_mixes_is_refused(options: Callable[..., Traini
     )
     with pytest.raises(UserError, match="makes views of an image and mixes images; only one of them is possible"):
         train("test_resnet", recipe, options())
+
+
+def test_other_pictures_to_mix_with_are_another_training(
+    options: Callable[..., TrainingOptions], make_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    pictures = make_folder(tmp_path / "pictures")
+    settings = {"mixing_set": str(pictures)}
+    train("test_resnet", "pixmix", options("out", settings))
+    train("test_resnet", "pixmix", options("out", settings))
+    (pictures / "cat" / "0.png").unlink()
+    with pytest.raises(UserError, match="holds another training .the data: "):
+        train("test_resnet", "pixmix", options("out", settings))
