@@ -6,7 +6,7 @@ by watching when its loss is asked for and when its optimizer steps.
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -32,6 +32,8 @@ WAITING, NORMALISING, FORWARD, BACKWARD, OPTIMIZER, REST = (
     "rest",
 )
 NETWORK = (FORWARD, BACKWARD)
+
+GATHERING, DECODING, CUTTING, AUGMENTING = "reading, gathering", "decoding", "cutting", "augmenting"
 
 WARM_UP = 5
 """Steps that do not count: processes start, and PyTorch chooses its algorithms."""
@@ -175,17 +177,24 @@ def _alone(learner: Learner, step: Step, batches: Sequence[Batch], watch: Watch)
 
 
 def _making(images: TrainingImages, step: Step) -> dict[str, float]:
-    """Milliseconds of an image by part, as differences of passes that leave parts out."""
+    """Milliseconds of an image by part, as differences between passes that leave out parts."""
     rule = images.rule
     settings = rule.scale_min, rule.padding, rule.interpolation
     plain = replace(images, views=_no_views)
-    passes: dict[str, Callable[[], object]] = {
-        "gather": lambda: replace(plain, rule=_Undecoded(*settings))[step],
-        "decode": lambda: replace(plain, rule=_Uncut(*settings))[step],
-        "cut": lambda: plain[step],
-        "augment": lambda: images[step],
+    passes = {
+        GATHERING: replace(plain, rule=_Undecoded(*settings)),
+        DECODING: replace(plain, rule=_Uncut(*settings)),
+        CUTTING: plain,
+        AUGMENTING: images,
     }
-    ...
+    for made in passes.values():
+        made[step]
+    found: dict[str, list[float]] = {part: [] for part in passes}
+    for _ in range(PASSES):
+        for part, made in passes.items():
+            found[part].append(milliseconds(made.__getitem__, step) / step.images)
+    medians = [statistics.median(found[part]) for part in passes]
+    return {part: max(0.0, now - before) for part, now, before in zip(passes, medians, [0.0, *medians], strict=False)}
 
 
 def _no_views(size: int) -> None:

@@ -1,4 +1,12 @@
-"""mixup: two images and their labels, averaged with one random weight."""
+"""mixup: two images and their labels, averaged with one random weight.
+
+    robust train --recipe mixup --model resnet50
+
+Cost: 0.5 ms an image at 224 px on one core, where the model runs; next to nothing on a GPU.
+
+Expected: ResNet-50, 300 epochs, 77.4 % top-1, and mCE 70.5 under the protocol Resize(256), by others' measurements
+(CutMix-PyTorch, imagenet-testbed).
+"""
 
 from collections.abc import Callable
 from types import MappingProxyType

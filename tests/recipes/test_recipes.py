@@ -1,5 +1,6 @@
 """Promises of every recipe, and parity of its parts with the libraries they come from."""
 
+import importlib
 import pickle
 import random
 
@@ -29,6 +30,8 @@ def photo() -> Image.Image:
 def test_contract(recipe: Recipe) -> None:
     assert recipe.source.startswith("https://")
     assert set(recipe.overlaps) <= {*IMAGENET_C, *EXTRA}
+    module = importlib.import_module(f"robustbench_cls.recipes.{recipe.name.replace('-', '_')}")
+    assert f"    robust train --recipe {recipe.name}" in module.__doc__
     for family in REGIMENS:
         regimen, settings = settle(recipe, family, {"epochs": 4})
         assert regimen.epochs == 4
