@@ -30,7 +30,7 @@ def test_a_close_name_is_offered() -> None:
 
 
 def test_all_names_are_offered_where_none_is_close() -> None:
-    with pytest.raises(UserError, match="Known: autoaugment, baseline, cutmix"):
+    with pytest.raises(UserError, match="Known: arcface, augmix, autoaugment"):
         pick("zzzzzz", discover("robustbench_cls.recipes", Recipe), "recipe")
 
 
