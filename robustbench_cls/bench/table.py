@@ -5,8 +5,12 @@ from collections.abc import Mapping, Sequence
 from robustbench_cls.bench.corruptions import CLEAN, OURS, PILLOW_STEP, Benchmark
 from robustbench_cls.bench.data import PILLOW, DataBenchmark
 from robustbench_cls.bench.evaluation import EvaluationBenchmark
+from robustbench_cls.bench.loading import LoadingBenchmark, Turns
 from robustbench_cls.bench.peers import REFERENCE
 from robustbench_cls.bench.statistics import StatisticsBenchmark
+from robustbench_cls.bench.steps import NETWORK, StepTimes
+from robustbench_cls.bench.timm_loaders import WAYS
+from robustbench_cls.bench.training import TrainingBenchmark
 from robustbench_cls.core.corruption import EXTRA, IMAGENET_C
 from robustbench_cls.core.suite import IMAGENET_224
 
@@ -72,6 +76,47 @@ def statistics_table(measured: StatisticsBenchmark) -> str:
         _where(measured.machine, measured.versions),
     ]
     return "\n\n".join(["\n".join(_markdown([["metric", "seconds"], *rows])), *figures])
+
+
+def training_table(measured: TrainingBenchmark) -> str:
+    """Tables of photos per second by recipe and engine, and of where the time of a model's steps goes."""
+    loading = [text for one in measured.loading for text in _loading(one, measured.asked.turns)]
+    steps = _steps(measured.steps) if measured.steps is not None else []
+    return "\n\n".join([*loading, *steps, _where(measured.machine, measured.versions)])
+
+
+def _loading(measured: LoadingBenchmark, turns: Turns) -> list[str]:
+    engines = (OURS, *WAYS)
+    rows = [
+        [one.recipe, *(_number(one.of(engine)) for engine in engines), _number(one.times_faster)]
+        for one in measured.recipes
+    ]
+    kept = f"{OURS} has decoded each once before" if measured.kept else "each is decoded anew"
+    same = "Identical pixels" if measured.identical == measured.compared else "PIXELS DIFFER"
+    return [
+        f"Photos per second, from files to normalised batches of {measured.size} px: {measured.photos} photos, {kept}; "
+        f"random resized crops, {measured.interpolation}, and flips.",
+        "\n".join(_markdown([["recipe", *engines, "times faster"], *rows])),
+        f"Medians over {turns.rounds} turns of {turns.seconds:g} s, {turns.workers} workers each. 'Times faster' is the "
+        f"median ratio to the faster of timm's ways. {same} in the same window: {measured.identical} of "
+        f"{measured.compared} photos.",
+    ]
+
+
+def _steps(measured: StepTimes) -> list[str]:
+    rate = measured.images / measured.seconds
+    making = [[f"{part} (one process)", f"{ms:.3f}", ""] for part, ms in measured.making.items()]
+    spent = [
+        [part, f"{1e3 * seconds / measured.images:.3f}", f"{seconds / measured.seconds:.1%}"]
+        for part, seconds in measured.spent.items()
+    ]
+    return [
+        f"Where the time of a training goes: {measured.model}, {measured.recipe}, {measured.size} px, batches of "
+        f"{measured.batch_size}, {measured.workers} workers, {measured.images:,} images.",
+        "\n".join(_markdown([["part", "ms an image", "share"], *making, *spent])),
+        f"{' and '.join(NETWORK).capitalize()}: {measured.network:.1%} of the time. {rate:.0f} images/s; "
+        f"{measured.alone:.0f} on a batch that lies ready, without workers.",
+    ]
 
 
 def _against(measured: EvaluationBenchmark) -> list[str]:

@@ -4,14 +4,14 @@ timm normalises either where the model runs, after workers have handed over whol
 workers. Each way is measured. Both go on from one epoch to the next without a pause (`use_multi_epochs_loader`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from copy import copy
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
-from PIL import Image
 from timm.data import AugMixDataset, FastCollateMixup, Mixup, create_dataset, create_loader
 from timm.data.auto_augment import (
     AugMixAugment,
@@ -21,14 +21,22 @@ from timm.data.auto_augment import (
     auto_augment_transform,
     rand_augment_transform,
 )
+from timm.data.constants import IMAGENET_DEFAULT_MEAN
+from timm.data.transforms import str_to_pil_interp
 
 from robustbench_cls.core.recipe import Recipe, Setting
 from robustbench_cls.data.source import EXTENSIONS, ImageSource
 from robustbench_cls.models.classifier import Preprocessing
 from robustbench_cls.recipes.posterize import keep_one_bit
 
+Batches: TypeAlias = Generator[tuple[torch.Tensor, int], None, None]
+"""Normalised images, and of how many photos they are: the views of one count once."""
+
 PREFETCHER, IN_WORKERS = "timm, prefetcher", "timm, workers normalise"
 WAYS = (PREFETCHER, IN_WORKERS)
+
+RED, GREEN, BLUE = (round(255 * value) for value in IMAGENET_DEFAULT_MEAN)
+MEAN_COLOUR = RED, GREEN, BLUE
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,8 @@ class Peer:
 
     Attributes:
         policy: timm's name of its augmentation; empty for none.
-        trainers: the policy is made as timm's training script makes it; else as a recipe does that takes it alone.
+        fill: colour of pixels from outside the image; None for the default of timm's augmentations alone.
+        interpolation: of rotations, shears and shifts; empty for that default.
         jitter: of colours; None for none.
         erase, erase_mode, erase_count: of random erasing.
         mixup, cutmix, switch: the two alphas, and the share of batches that get CutMix.
@@ -45,7 +54,8 @@ class Peer:
     """
 
     policy: str = ""
-    trainers: bool = False
+    fill: tuple[int, int, int] | None = None
+    interpolation: str = ""
     jitter: float | None = None
     erase: float = 0.0
     erase_mode: str = "pixel"
@@ -59,26 +69,24 @@ class Peer:
 def peer_of(recipe: Recipe) -> Peer | None:
     """The recipe with its default settings in timm's words; None where timm has no such thing."""
     own = recipe.settings
-    policy = Peer(policy=str(own.get("config", "")))
-    mixing = {"mixup": _number(own, "mixup_alpha"), "cutmix": _number(own, "cutmix_alpha")}
-    erasing = {
-        "erase": _number(own, "erase_probability"),
-        "erase_mode": str(own.get("erase_mode", "pixel")),
-        "erase_count": int(own.get("erase_count", 1)),
-    }
-    known: dict[str, Peer] = {
-        "baseline": Peer(),
-        "randaugment": policy,
-        "autoaugment": policy,
-        "three-augment": Peer(policy="3a", jitter=_number(own, "jitter")),
-        "random-erasing": Peer(**erasing),
-        "mixup": Peer(mixup=_number(own, "alpha")),
-        "cutmix": Peer(cutmix=_number(own, "alpha")),
-        "mixup-cutmix": Peer(**mixing),
-        "effnet-ra": replace(policy, trainers=True, **erasing),
-        "deit": replace(policy, trainers=True, **mixing, **erasing),
-        **{name: replace(policy, trainers=True, **mixing) for name in ("rsb-a1", "rsb-a2", "rsb-a3")},
-        "augmix": Peer(policy=_augmix(own), views=int(own.get("views", 1))),
+    told = Peer(
+        policy=str(own.get("config", "")),
+        erase=_number(own, "erase_probability"),
+        erase_mode=str(own.get("erase_mode", "pixel")),
+        erase_count=int(own.get("erase_count", 1)),
+        mixup=_number(own, "mixup_alpha"),
+        cutmix=_number(own, "cutmix_alpha"),
+        switch=_number(own, "switch"),
+    )
+    filled = replace(told, fill=MEAN_COLOUR, interpolation="bicubic")
+    known = {
+        **dict.fromkeys(("baseline", "randaugment", "autoaugment", "random-erasing", "mixup-cutmix"), told),
+        "three-augment": replace(told, policy="3a", jitter=_number(own, "jitter")),
+        "mixup": replace(told, mixup=_number(own, "alpha")),
+        "cutmix": replace(told, cutmix=_number(own, "alpha")),
+        "effnet-ra": replace(filled, interpolation=""),
+        **dict.fromkeys(("deit", "rsb-a1", "rsb-a2", "rsb-a3"), filled),
+        "augmix": replace(told, policy=_augmix(own), interpolation="bilinear", views=int(own.get("views", 1))),
     }
     return known.get(recipe.name)
 
@@ -108,8 +116,8 @@ def timm_dataset(source: ImageSource, split: str, cache: Path) -> Any:
 
 def timm_batches(
     dataset: Any, peer: Peer, own: Preprocessing, classes: int, batch_size: int, workers: int, way: str
-) -> Iterator[tuple[torch.Tensor, int]]:
-    """Normalised images without end, and of how many photos they are.
+) -> Batches:
+    """Batches without end.
 
     Args:
         own: size, interpolation and normalisation.
@@ -147,8 +155,8 @@ def timm_batches(
         use_prefetcher=prefetch,
         use_multi_epochs_loader=True,
     )
-    if peer.policy and not peer.trainers:
-        _set_policy(loader.dataset, _policy(peer.policy, own.input_size))
+    if peer.policy:
+        _set_policy(loader.dataset, _policy(peer, own.input_size))
     mix = Mixup(**mixing) if mixed and not prefetch else None
     while True:
         for images, targets in loader:
@@ -157,19 +165,17 @@ def timm_batches(
             yield images if mix is None else mix(images, targets)[0], len(images) // peer.views
 
 
-def _policy(name: str, size: int) -> Any:
-    """timm's augmentation with the fill colour and the interpolation of the recipes that take it alone."""
-    if name.startswith("augmix"):
-        made = augment_and_mix_transform(name, {"translate_pct": 0.3, "interpolation": Image.Resampling.BILINEAR})
-        keep_one_bit(made.ops)
-        return made
-    shift = {"translate_const": int(size * 0.45)}
-    if name.startswith("rand"):
-        made = rand_augment_transform(name, shift)
-        keep_one_bit(made.ops)
-        return made
-    made = auto_augment_transform(name, shift)
-    keep_one_bit(operation for policy in made.policy for operation in policy)
+def _policy(peer: Peer, size: int) -> Any:
+    """timm's augmentation with the recipe's fill colour and interpolation."""
+    settings: dict[str, Any] = {"translate_const": int(size * 0.45), "translate_pct": 0.3}
+    if peer.fill is not None:
+        settings["img_mean"] = peer.fill
+    if peer.interpolation:
+        settings["interpolation"] = str_to_pil_interp(peer.interpolation)
+    kind = peer.policy.partition("-")[0]
+    make = {"augmix": augment_and_mix_transform, "rand": rand_augment_transform}.get(kind, auto_augment_transform)
+    made: Any = make(peer.policy, settings)
+    keep_one_bit(made.ops if kind in ("augmix", "rand") else chain.from_iterable(made.policy))
     return made
 
 

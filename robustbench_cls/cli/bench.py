@@ -10,6 +10,9 @@ from robustbench_cls.models.choices import BACKENDS, PRECISIONS
 
 PATH = click.Path(path_type=Path)
 
+RECIPES = ("baseline", "randaugment", "autoaugment", "three-augment", "random-erasing", "mixup", "cutmix", "augmix")
+"""Recipes that timm has, too."""
+
 
 @click.group()
 def command() -> None:
@@ -137,3 +140,56 @@ def evaluation(
     plain = load_for_speed(replace(named, precision="float32", backend="torch")) if against else None
     measured = bench_evaluation(classifier, chosen, options, loading_workers(workers), plain, notice)
     click.echo(json.dumps(asdict(measured), indent=2) if as_json else evaluation_table(measured))
+
+
+@command.command(epilog="Example: robust bench train --data datasets/imagenet --recipes baseline,augmix")
+@click.option("--data", type=PATH, help="A data set of photos, or its class folders. Default: free photos of 500 px.")
+@click.option("--small", type=PATH, help="A data set of small images, such as CIFAR-10, measured at 32 px as well.")
+@click.option("--recipes", default=",".join(RECIPES), show_default=True, help="Separated by commas.")
+@click.option(
+    "--size", default=224, show_default=True, type=click.IntRange(32), help="Side of the photos' crops in px."
+)
+@click.option("--interpolation", type=click.Choice(["bilinear", "bicubic"]), default="bicubic", show_default=True)
+@click.option("--workers", type=int, help="Loading processes of each engine. Default: one a core.")
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(0), help="Turns of each; 0: no comparison.")
+@click.option("--seconds", default=3.0, show_default=True, type=click.FloatRange(0), help="Of a turn.")
+@click.option("--model", default="test_resnet", show_default=True, help="Learns from --small, else from --data.")
+@click.option("--input-size", default=32, show_default=True, type=click.IntRange(1), help="The model's, in px.")
+@click.option("--batch-size", default=128, show_default=True, type=click.IntRange(2), help="The model's.")
+@click.option("--steps", default=100, show_default=True, type=click.IntRange(0), help="Of the model; 0: none.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def train(
+    data: Path | None,
+    small: Path | None,
+    recipes: str,
+    size: int,
+    interpolation: str,
+    workers: int | None,
+    rounds: int,
+    seconds: float,
+    model: str,
+    input_size: int,
+    batch_size: int,
+    steps: int,
+    as_json: bool,
+) -> None:
+    """Time the making of training images against timm, and tell where the time of a step goes.
+
+    The steps are those of the first recipe. Free photos are few and alike: name photos of your own.
+    """
+    from robustbench_cls.cli.output import listed
+    from robustbench_cls.core.progress import notice
+    from robustbench_cls.core.workers import loading_workers
+    from robustbench_cls.training.combining import find_recipe
+
+    chosen = [find_recipe(name) for name in listed(recipes)]
+    loading = loading_workers(workers)
+    notice("Loading PyTorch and timm ...")
+    from robustbench_cls.bench.loading import Turns
+    from robustbench_cls.bench.table import training_table
+    from robustbench_cls.bench.training import Asked, bench_training
+
+    turns = Turns(loading, rounds, seconds)
+    asked = Asked(data, small, size, interpolation, turns, model, input_size, batch_size, steps)
+    measured = bench_training(asked, chosen, notice)
+    click.echo(json.dumps(asdict(measured), indent=2, default=str) if as_json else training_table(measured))
