@@ -97,8 +97,8 @@ def _loading(measured: LoadingBenchmark, turns: Turns) -> list[str]:
         f"Photos per second, from files to normalised batches of {measured.size} px: {measured.photos} photos, {kept}; "
         f"random resized crops, {measured.interpolation}, and flips.",
         "\n".join(_markdown([["recipe", *engines, "times faster"], *rows])),
-        f"Medians over {turns.rounds} turns of {turns.seconds:g} s, {turns.workers} workers each. 'Times faster' is the "
-        f"median ratio to the faster of timm's ways. {same} in the same window: {measured.identical} of "
+        f"Medians over {turns.rounds} turns of {turns.seconds:g} s, {turns.workers} workers each. 'Times faster' is "
+        f"the median ratio to the faster of timm's ways. {same} in the same window: {measured.identical} of "
         f"{measured.compared} photos.",
     ]
 

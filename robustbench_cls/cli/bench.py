@@ -146,9 +146,7 @@ def evaluation(
 @click.option("--data", type=PATH, help="A data set of photos, or its class folders. Default: free photos of 500 px.")
 @click.option("--small", type=PATH, help="A data set of small images, such as CIFAR-10, measured at 32 px as well.")
 @click.option("--recipes", default=",".join(RECIPES), show_default=True, help="Separated by commas.")
-@click.option(
-    "--size", default=224, show_default=True, type=click.IntRange(32), help="Side of the photos' crops in px."
-)
+@click.option("--size", default=224, show_default=True, type=click.IntRange(32), help="Side of photos' crops in px.")
 @click.option("--interpolation", type=click.Choice(["bilinear", "bicubic"]), default="bicubic", show_default=True)
 @click.option("--workers", type=int, help="Loading processes of each engine. Default: one a core.")
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(0), help="Turns of each; 0: no comparison.")
