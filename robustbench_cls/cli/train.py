@@ -29,9 +29,7 @@ PATH = click.Path(path_type=Path)
     metavar="KEY=VALUE",
     help="Change a setting, e.g. --set epochs=4; see robust list settings.",
 )
-@click.option(
-    "--start", default="", metavar="FILE", help="Weights to begin with; 'published' for those of timm."
-)
+@click.option("--start", default="", metavar="FILE", help="Weights to begin with; 'published' for those of timm.")
 @click.option("--limit", default=0, show_default=True, help="Train on this many keyed images; 0 for all.")
 @click.option(
     "--name",
