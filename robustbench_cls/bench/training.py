@@ -23,7 +23,7 @@ COPIES = 32
 
 @dataclass(frozen=True)
 class Asked:
-    """What is asked of one benchmark of training.
+    """The choices of one benchmark of training.
 
     Attributes:
         data: a data set's root, or a folder of class folders; None for sample photos.
