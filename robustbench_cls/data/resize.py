@@ -112,45 +112,33 @@ def resized_window(
     down, across = _taps(rows, interpolation), _taps(columns, interpolation)
     height, width = rows.stop - rows.start, columns.stop - columns.start
     window_HR: UInt8Image = scratch("resized", (height, 4 * width), np.uint8)
+    window_HW3 = np.empty((height, width, 3), np.uint8) if out_HW3 is None else out_HW3
+    window_Hr = window_HW3.reshape(height, -1)
+    gathered_GN: UInt32Array = scratch("gathered pixels", (GROUP, width), np.uint32)
+    bytes_GR = gathered_GN.view(np.uint8)
+    weights_KR: Int32Array = scratch("repeated weights", (across.weights_KN.shape[0], 4 * width), np.int32)
     if _rows_first(rows, columns):
         low = working_pixels("half resized", height, across.last - across.first)
-        _weigh_rows(pixels.image, left + across.first, top, down, low.image.reshape(height, -1))
-        _weigh_columns(low, 0, -across.first, across, window_HR)
+        low_HR = low.image.reshape(height, -1)
+        rows_HR = pixels.image.reshape(pixels.height, -1)
+        sums_R: Int32Array = scratch("weighted sums", (low_HR.shape[1],), np.int32)
+        _blend_rows(rows_HR, 3 * (left + across.first), top, down.starts_N, down.weights_KN, sums_R, low_HR)
+        sums_R = scratch("weighted sums", (4 * width,), np.int32)
+        given = across.starts_N, across.weights_KN, gathered_GN, bytes_GR, weights_KR, sums_R
+        _blend_columns(low.words, 0, -across.first, *given, window_HR)
+        _drop_fourth(window_HR, mirrored, window_Hr)
     else:
         narrow_HR: UInt8Image = scratch("half resized", (down.last - down.first, 4 * width), np.uint8)
-        _weigh_columns(pixels, top + down.first, left, across, narrow_HR)
-        _weigh_rows(narrow_HR, 0, -down.first, down, window_HR)
-    window_HW3 = np.empty((height, width, 3), np.uint8) if out_HW3 is None else out_HW3
-    if mirrored:
-        _drop_fourth_mirrored(window_HR, window_HW3.reshape(height, -1))
-    else:
-        _drop_fourth(window_HR, window_HW3.reshape(height, -1))
+        sums_R = scratch("weighted sums", (4 * width,), np.int32)
+        given = across.starts_N, across.weights_KN, gathered_GN, bytes_GR, weights_KR, sums_R
+        taps = down.first, down.starts_N, down.weights_KN
+        _columns_first(pixels.words, top, left, *given, narrow_HR, *taps, window_HR, mirrored, window_Hr)
     return window_HW3
 
 
 def _rows_first(rows: Window, columns: Window) -> bool:
     lost_rows = rows.size - rows.resized
     return CHOOSES_ORDER and lost_rows > max(2 * (columns.size - columns.resized), 0)
-
-
-def _weigh_columns(pixels: Pixels, top: int, shift: int, taps: _Taps, out_HR: UInt8Image) -> None:
-    """Rows from `top` on; column 0 of the image that is resized is column `shift` of the pixels."""
-    gathered_GN: UInt32Array = scratch("gathered pixels", (GROUP, taps.starts_N.size), np.uint32)
-    sums_R: Int32Array = scratch("weighted sums", (4 * taps.starts_N.size,), np.int32)
-    starts_N = _shifted(taps.starts_N, shift)
-    weights_KR = np.repeat(taps.weights_KN, 4, axis=1)
-    _blend_columns(pixels.words, top, starts_N, weights_KR, gathered_GN, gathered_GN.view(np.uint8), sums_R, out_HR)
-
-
-def _weigh_rows(image_HWC: UInt8Image, left: int, shift: int, taps: _Taps, out_HR: UInt8Image) -> None:
-    """Columns from `left` on; row 0 of the image that is resized is row `shift` of the pixels."""
-    sums_R: Int32Array = scratch("weighted sums", (out_HR.shape[1],), np.int32)
-    rows_HR = image_HWC.reshape(image_HWC.shape[0], -1)
-    _blend_rows(rows_HR, 3 * left, _shifted(taps.starts_N, shift), taps.weights_KN, sums_R, out_HR)
-
-
-def _shifted(starts_N: UInt32Array, shift: int) -> UInt32Array:
-    return starts_N + np.uint32(shift % (1 << 32)) if shift else starts_N
 
 
 @lru_cache(maxsize=KEPT)
@@ -186,24 +174,58 @@ def _filter(distances: Float64Array, interpolation: Interpolation) -> Float64Arr
 
 
 @kernel
+def _columns_first(
+    pixels_HW: UInt32Array,
+    top: int,
+    left: int,
+    starts_N: UInt32Array,
+    weights_KN: Int32Array,
+    gathered_GN: UInt32Array,
+    bytes_GR: UInt8Image,
+    weights_KR: Int32Array,
+    sums_R: Int32Array,
+    narrow_HR: UInt8Image,
+    first: int,
+    row_starts_M: UInt32Array,
+    row_weights_KM: Int32Array,
+    window_HR: UInt8Image,
+    mirrored: bool,
+    window_Hr: UInt8Image,
+) -> None:
+    """The whole way in one call: for a small image, calls from Python take longer than what they compute."""
+    _blend_columns(
+        pixels_HW, top + first, left, starts_N, weights_KN, gathered_GN, bytes_GR, weights_KR, sums_R, narrow_HR
+    )
+    _blend_rows(narrow_HR, 0, -first, row_starts_M, row_weights_KM, sums_R, window_HR)
+    _drop_fourth(window_HR, mirrored, window_Hr)
+
+
+@kernel
 def _blend_columns(
     pixels_HW: UInt32Array,
     top: int,
+    shift: int,
     starts_N: UInt32Array,
-    weights_KR: Int32Array,
+    weights_KN: Int32Array,
     gathered_GN: UInt32Array,
     bytes_GR: UInt8Image,
+    weights_KR: Int32Array,
     sums_R: Int32Array,
     out_HR: UInt8Image,
 ) -> None:
+    """Rows from `top` on; column 0 of the image that is resized is column `shift` of the pixels."""
+    for k in range(weights_KN.shape[0]):
+        for i in range(weights_KR.shape[1]):
+            weights_KR[k, i] = weights_KN[k, i >> 2]
     pixels_a, pixels_b, pixels_c = gathered_GN[0], gathered_GN[1], gathered_GN[2]
     a, b, c = bytes_GR[0], bytes_GR[1], bytes_GR[2]
     for y in range(out_HR.shape[0]):
         row = pixels_HW[top + y]
         sums_R[:] = np.int32(1 << 21)
         for k in range(0, weights_KR.shape[0], 3):
+            offset = np.uint32(shift + k)
             for x in range(starts_N.size):
-                place = starts_N[x] + np.uint32(k)  # unsigned: no test for places counted from the end
+                place = np.uint32(starts_N[x] + offset)  # unsigned: no test for places counted from the end
                 pixels_a[x] = row[place]
                 pixels_b[x] = row[place + np.uint32(1)]
                 pixels_c[x] = row[place + np.uint32(2)]
@@ -219,16 +241,18 @@ def _blend_columns(
 def _blend_rows(
     rows_HR: UInt8Image,
     left: int,
+    shift: int,
     starts_N: UInt32Array,
     weights_KN: Int32Array,
     sums_R: Int32Array,
     out_HR: UInt8Image,
 ) -> None:
+    """Values from `left` on; row 0 of the image that is resized is row `shift` of the pixels."""
     lowest = rows_HR.shape[0] - 1
     for y in range(out_HR.shape[0]):
         sums_R[:] = np.int32(1 << 21)
         for k in range(0, weights_KN.shape[0], 3):
-            place = np.int64(starts_N[y]) + k
+            place = np.int64(starts_N[y]) + shift + k
             a = rows_HR[place][left:]
             b = rows_HR[min(place + 1, lowest)][left:]
             c = rows_HR[min(place + 2, lowest)][left:]
@@ -241,23 +265,18 @@ def _blend_rows(
 
 
 @kernel
-def _drop_fourth(window_HR: UInt8Image, window_Hr: UInt8Image) -> None:
-    for y in range(window_HR.shape[0]):
-        row = window_HR[y]
-        out = window_Hr[y]
-        for x in range(row.size // 4):
-            out[3 * x] = row[4 * x]
-            out[3 * x + 1] = row[4 * x + 1]
-            out[3 * x + 2] = row[4 * x + 2]
-
-
-@kernel
-def _drop_fourth_mirrored(window_HR: UInt8Image, window_Hr: UInt8Image) -> None:
+def _drop_fourth(window_HR: UInt8Image, mirrored: bool, window_Hr: UInt8Image) -> None:
     last = window_HR.shape[1] // 4 - 1
     for y in range(window_HR.shape[0]):
         row = window_HR[y]
         out = window_Hr[y]
-        for x in range(last + 1):
-            out[3 * (last - x)] = row[4 * x]
-            out[3 * (last - x) + 1] = row[4 * x + 1]
-            out[3 * (last - x) + 2] = row[4 * x + 2]
+        if mirrored:
+            for x in range(last + 1):
+                out[3 * (last - x)] = row[4 * x]
+                out[3 * (last - x) + 1] = row[4 * x + 1]
+                out[3 * (last - x) + 2] = row[4 * x + 2]
+        else:
+            for x in range(last + 1):
+                out[3 * x] = row[4 * x]
+                out[3 * x + 1] = row[4 * x + 1]
+                out[3 * x + 2] = row[4 * x + 2]
