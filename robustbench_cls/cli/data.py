@@ -13,6 +13,9 @@ from robustbench_cls.core.errors import UserError
 PATH = click.Path(path_type=Path)
 SIDE = click.IntRange(0, 8192)
 
+GOES_ON = True
+"""Stopped, the same command goes on with what was stored."""
+
 
 @click.group()
 def command() -> None:

@@ -6,6 +6,9 @@ import click
 
 PATH = click.Path(path_type=Path)
 
+GOES_ON = True
+"""Stopped, the same command goes on with what was stored."""
+
 
 @click.command(short_help="Do everything once, on data made here.")
 @click.option("--out", type=PATH, default=Path("reports/demo"), show_default=True, help="Where report and runs go.")

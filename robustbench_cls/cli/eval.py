@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 PATH = click.Path(path_type=Path)
 
+GOES_ON = True
+"""Stopped, the same command goes on with what was stored."""
+
 
 @click.command(
     short_help="Measure a model on suites.",

@@ -85,6 +85,12 @@ def _asked_to_end(number: int, frame: object) -> None:
     raise AskedToEndError
 
 
+def _farewell(arguments: Sequence[str]) -> str:
+    verb = sys.modules.get(f"robustbench_cls.cli.{next(iter(arguments), '')}")
+    stored = "What was finished is stored; start the same command again to go on."
+    return f"Stopped. {stored}" if getattr(verb, "GOES_ON", False) else "Stopped."
+
+
 def main() -> None:
     """Run the command line; exit status 2 for what the user can mend, 130 when stopped, 143 when asked to end."""
     keep_freed_memory()
@@ -107,7 +113,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt) as stop:
-        click.echo("\nStopped. What was finished is stored; start the same command again to go on.", err=True)
+        click.echo(f"\n{_farewell(sys.argv[1:])}", err=True)
         asked = isinstance(stop.__cause__, AskedToEndError)  # click puts its own error before it
         sys.exit(143 if asked else 130)
 

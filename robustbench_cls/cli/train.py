@@ -9,6 +9,9 @@ import click
 
 PATH = click.Path(path_type=Path)
 
+GOES_ON = True
+"""Stopped, the same command goes on with what was stored."""
+
 
 @click.command(
     short_help="Train a classifier under a recipe.",

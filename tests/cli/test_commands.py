@@ -13,6 +13,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
+from robustbench_cls.cli.main import main
 from robustbench_cls.cli.main import robust as program
 from robustbench_cls.core.recipe import Regimen
 from robustbench_cls.corruptions.engine import all_corruptions
@@ -171,6 +172,17 @@ def test_a_batch_system_that_ends_a_training_gets_a_line(toy: Path, tmp_path: Pa
     assert process.returncode == 143
     assert told.rstrip().endswith("Stopped. What was finished is stored; start the same command again to go on.")
     assert "Traceback" not in told
+
+
+def test_a_stopped_measurement_says_nothing_of_stored_work(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    def stop(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("robustbench_cls.bench.statistics.bench_statistics", stop)
+    monkeypatch.setattr("sys.argv", ["robust", "bench", "statistics"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130 and capsys.readouterr().err.endswith("\nStopped.\n")
 
 
 def test_a_part_of_a_suite_on_several_checkpoints(
