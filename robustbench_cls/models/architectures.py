@@ -1,4 +1,4 @@
-"""timm's architectures: creating them, and their preprocessing."""
+"""timm's architectures and ours: creating them, and their preprocessing."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +9,7 @@ from timm.data import resolve_data_config
 from torch import nn
 
 from robustbench_cls.core.errors import UserError
+from robustbench_cls.models import cifar_resnet  # noqa: F401 -- registers its networks with timm
 from robustbench_cls.models.choices import SMALL_INPUT
 from robustbench_cls.models.classifier import Preprocessing
 from robustbench_cls.models.names import check_architecture

@@ -1,8 +1,9 @@
-"""timm's architectures by name, read from timm's source: importing timm takes seconds."""
+"""timm's architectures by name, and ours, read from the source files: importing timm takes seconds."""
 
 import re
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from types import MappingProxyType
 
 from robustbench_cls.core.discovery import did_you_mean
@@ -16,10 +17,10 @@ FORMER_NAME = re.compile(r"""['"](\w+)['"]\s*:""")
 
 @cache
 def _names() -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """Architectures and former names of some, each with the module that defines it."""
+    """Architectures and former names of some, each with the stem of the file that defines it."""
     defined: dict[str, str] = {}
     former: dict[str, str] = {}
-    for path in (timm_folder() / "models").glob("*.py"):
+    for path in (*(timm_folder() / "models").glob("*.py"), *Path(__file__).parent.glob("*.py")):
         text = path.read_text(encoding="utf-8")
         defined.update(dict.fromkeys(DEFINED.findall(text), path.stem))
         for names in FORMER.findall(text):
@@ -28,7 +29,7 @@ def _names() -> tuple[Mapping[str, str], Mapping[str, str]]:
 
 
 def architectures() -> Mapping[str, str]:
-    """The names that `timm.list_models()` lists, each with the module of timm that defines it."""
+    """The names that `timm.list_models()` lists once ours are registered, each with the module that defines it."""
     return _names()[0]
 
 
@@ -38,13 +39,13 @@ def former_names() -> Mapping[str, str]:
 
 
 def is_architecture(name: str) -> bool:
-    """Whether timm itself defines a model of that name, which may end in `.tag`."""
+    """Whether timm or this package defines a model of that name, which may end in `.tag`."""
     base, dot, tag = name.partition(".")
     return bool(tag or not dot) and (base in architectures() or base in former_names())
 
 
 def check_architecture(name: str) -> None:
-    """Accept only what timm itself defines; a hub or folder prefix could load anything.
+    """Accept only what timm and this package define; a hub or folder prefix could load anything.
 
     Raises:
         UserError: timm has no such classifier.
@@ -55,6 +56,7 @@ def check_architecture(name: str) -> None:
 
 
 FAMILIES = {
+    "cifar": ("cifar_",),
     "efficientnet": ("efficientnet", "mobilenet", "ghostnet", "hardcorenas"),
     "swin": ("swin_",),
     "convnext": ("convnext", "metaformer", "inception_next", "mambaout"),
@@ -66,11 +68,11 @@ FAMILIES = {
         *("vitamin", "visformer", "mlp_mixer", "sequencer", "deepseek_vit", "gemma4_vit", "qwen3_vit", "iformer"),
     ),
 }
-"""How the names of timm's modules begin, by the family of architectures that they define; the first that fits."""
+"""How the names of modules begin, by the family of architectures that they define; the first that fits."""
 
 
 def family_of(name: str) -> str:
-    """The family of architectures whose regimen fits, by the timm module that defines the model; else `resnet`.
+    """The family of architectures whose regimen fits, by the module that defines the model; else `resnet`.
 
     Raises:
         UserError: timm has no such model.

@@ -25,6 +25,15 @@ _ADAMW = Regimen(
 
 REGIMENS: dict[str, Regimen] = {
     "resnet": Regimen(),
+    "cifar": Regimen(
+        lr=0.2,
+        lr_batch_size=128,
+        batch_size=128,
+        epochs=20,
+        schedule="one-cycle",
+        weight_decay=5e-4,
+        crop_padding=4,
+    ),
     "efficientnet": Regimen(optimizer="rmsproptf", lr=0.016, weight_decay=1e-5, drop_path=0.2, dropout=0.2, epochs=300),
     "vit": _ADAMW,
     "swin": replace(_ADAMW, warmup_epochs=20, clip_grad=5.0, drop_path=0.2),

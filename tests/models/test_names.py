@@ -1,22 +1,36 @@
-"""timm's names as read from its source against what timm itself says."""
+"""Names as read from source files against what timm itself says, with whom ours are registered."""
 
 import pytest
 import timm
 import torch
 from timm.models import model_entrypoint
+from torch.utils.flop_counter import FlopCounterMode
 
 from robustbench_cls.core.errors import UserError
+from robustbench_cls.models.architectures import create_network, preprocessing_of
 from robustbench_cls.models.choices import DEVICES, check_device
 from robustbench_cls.models.names import architectures, check_architecture, family_of, former_names, is_architecture
 
 
-def test_the_names_are_timms() -> None:
+def test_the_names_are_timms_and_ours() -> None:
     assert sorted(architectures()) == sorted(timm.list_models())
     assert former_names().keys().isdisjoint(architectures())
     every = timm.models._registry._model_entrypoints
     assert sorted({*architectures(), *former_names()}) == sorted(every)
     modules = {name: model_entrypoint(name).__module__.rpartition(".")[2] for name in architectures()}
     assert modules == dict(architectures())
+
+
+def test_our_network_for_small_images_is_the_one_described() -> None:
+    network = create_network("cifar_resnet8", 10, 0)
+    own = preprocessing_of(network)
+    assert family_of("cifar_resnet8") == "cifar" and (own.input_size, own.resize) == (32, 32)
+    assert sum(weight.numel() for weight in network.parameters()) < 500_000
+    network.eval()
+    assert network.stem(torch.zeros(1, 3, 32, 32)).shape == (1, 16, 32, 32)
+    with FlopCounterMode(display=False) as counter:
+        assert network(torch.zeros(1, 3, 32, 32)).shape == (1, 10)
+    assert round(counter.get_total_flops() / 2e6, 1) == 11.5
 
 
 def test_a_tag_may_follow_and_a_prefix_may_not() -> None:
