@@ -18,6 +18,9 @@ def read_settings(texts: Sequence[str], recipe: Recipe, model: str) -> dict[str,
     for text in texts:
         if "=" not in text:
             raise UserError(f"--set takes KEY=VALUE, got '{text}'.")
+    names = [text.partition("=")[0] for text in texts]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise UserError(f"--set {twice[0]} is given twice. Give it once.")
     regimen, settings = defaults(recipe, family_of(model))
     known = {**asdict(regimen), **settings}
     given: Mapping[str, str] = dict(text.split("=", 1) for text in texts)

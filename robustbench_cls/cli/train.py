@@ -33,11 +33,16 @@ GOES_ON = True
     help="Change a setting, e.g. --set epochs=4; see robust list settings.",
 )
 @click.option("--start", default="", metavar="FILE", help="Weights to begin with; 'published' for those of timm.")
-@click.option("--limit", default=0, show_default=True, help="Train on this many keyed images; 0 for all.")
+@click.option(
+    "--limit",
+    default=0,
+    show_default=True,
+    help="Use this many training images, held-out ones among them; always the same. 0 for all.",
+)
 @click.option(
     "--name",
     default="",
-    help="Of the run: letters, digits and . _ + -. Default: <model>-<recipe>-s<seed>.",
+    help="Name of the run: letters, digits and . _ + -. Default: <model>-<recipe>-s<seed>.",
 )
 @click.option("--seed", default=0, show_default=True)
 @click.option(
@@ -99,6 +104,9 @@ def command(
         trackers=track,
     )
     runs = own_seeds(options, seeds, shard)
+    if not runs:
+        notice(f"No seed falls to job {shard}: there are only {seeds}.")
+        return
     for run in runs:
         run.check(model, chosen)
     notice("Loading PyTorch ...")
@@ -126,7 +134,7 @@ def _tell(best: Path, took: timedelta, data: Path | None) -> None:
     if about.selection != "last epoch":
         told = (
             f"{about.top1_accuracy:.1%} of the held-out training images are right after epoch {about.epoch}, the best "
-            f"of at most {about.settings['epochs']}."
+            f"of at most {about.settings['epochs']}. They chose the weights: measure these on other images."
         )
     click.echo(f"\n{told}\nIts weights: {best}\nThis took {took}.")
     where = f" --data {shlex.quote(str(data))}" if data else ""

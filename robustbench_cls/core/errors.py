@@ -1,5 +1,6 @@
 """Errors that the user can mend, and errors that say that a number does not exist."""
 
+from collections.abc import Sequence
 from textwrap import shorten
 
 
@@ -32,3 +33,11 @@ def first_line(error: BaseException) -> str:
     """The first line of an error's message, at most 200 characters, or the error's type where it has no message."""
     line = str(error).strip().partition("\n")[0]
     return shorten(line, 200, placeholder=" ...").rstrip(". ") or type(error).__name__
+
+
+def first_difference(ones: Sequence[object], others: Sequence[object]) -> str:
+    """Where two lists begin to differ, in words."""
+    for place, (one, other) in enumerate(zip(ones, others, strict=False)):
+        if one != other:
+            return f"number {place + 1} is {str(one)[:60]!r} != {str(other)[:60]!r}"
+    return f"{len(ones)} != {len(others)} of them"

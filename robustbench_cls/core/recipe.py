@@ -27,12 +27,14 @@ class Regimen:
     optimizer: str = _setting(
         "sgd", "a name that timm's create_optimizer_v2 knows, such as sgd, adamw, lookahead_adamw"
     )
-    lr: float = _setting(0.1, "learning rate at lr_batch_size images a step; in proportion to the real batch")
+    lr: float = _setting(0.1, "learning rate at lr_batch_size images a step; scaled by batch_size / lr_batch_size")
     lr_batch_size: int = _setting(256, "the batch that lr is meant for")
-    batch_size: int = _setting(256, "most images of an optimiser step; an epoch's steps are of equal size")
+    batch_size: int = _setting(256, "largest number of images in a step; an epoch's steps are of equal size")
     epochs: int = _setting(90, "passes over the training images")
     warmup_epochs: int = _setting(5, "epochs in which the rate rises; at most a quarter of all")
-    schedule: str = _setting("cosine", "of the rate: cosine, step, one-cycle, sgdr, constant, or another of timm's")
+    schedule: str = _setting(
+        "cosine", "how the rate changes: cosine, step, one-cycle, sgdr, constant, or another of timm's"
+    )
     weight_decay: float = _setting(1e-4, "of the optimizer; biases and norms have none")
     label_smoothing: float = _setting(0.1, "share of the target that all classes get")
     crop_scale_min: float = _setting(0.08, "least area of the random resized crop, as a fraction of the image")
@@ -48,11 +50,13 @@ class Regimen:
     )
     ema_decay: float = _setting(0.0, "decay a step of the average of weights and buffers that is measured; 0 for none")
     layer_decay: float = _setting(1.0, "factor on the rate from each layer to the one before it")
-    decay_epochs: float = _setting(0.0, "of step: epochs between two cuts of the rate; 0 for a third of all")
-    decay_rate: float = _setting(0.1, "of step: factor of each cut")
-    cycles: int = _setting(1, "of sgdr: how often the rate starts again")
+    decay_epochs: float = _setting(0.0, "with schedule=step: epochs between two cuts of the rate; 0 for a third of all")
+    decay_rate: float = _setting(0.1, "with schedule=step: factor of each cut")
+    cycles: int = _setting(1, "with schedule=sgdr: how often the rate starts again")
     dropout: float = _setting(0.0, "dropout rate before the head")
-    repeats: int = _setting(1, "how often an image stands in a batch, augmented anew; an epoch stays as long")
+    repeats: int = _setting(
+        1, "how often an image stands in a batch, augmented anew; an epoch covers fewer different images"
+    )
     crop_padding: int = _setting(
         0, "px around the image, of which a crop of its own size is taken; 0 for resized crops"
     )

@@ -114,11 +114,15 @@ def _shifted(pixels: Pixels, crop: Crop) -> Pixels:
     height, width = pixels.height, pixels.width
     moved = working_pixels("shifted", height, width)
     moved.image[:] = 0
-    rows, columns = (
-        slice(max(start, 0), min(start + side, side)) for start, side in ((crop.top, height), (crop.left, width))
-    )
+    rows, columns = (_seen(start, side) for start, side in ((crop.top, height), (crop.left, width)))
     to_rows, to_columns = (
         slice(part.start - start, part.stop - start) for part, start in ((rows, crop.top), (columns, crop.left))
     )
     moved.image[to_rows, to_columns] = pixels.image[rows, columns]
     return moved
+
+
+def _seen(start: int, side: int) -> slice:
+    """What a window of `side` pixels from `start` on sees of as many pixels: nothing where it lies outside."""
+    first = min(max(start, 0), side)
+    return slice(first, max(first, min(start + side, side)))

@@ -27,7 +27,7 @@ default_cfgs = generate_default_cfgs(
 )
 
 
-@register_model
+@register_model  # type: ignore[untyped-decorator]
 def cifar_resnet8(pretrained: bool = False, **options: Any) -> Any:
     """A ResNet of 8 layers and 0.3 M weights; an image of 32 px costs it 11.5 million multiplications."""
     widths = (32, 64, 128)

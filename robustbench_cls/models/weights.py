@@ -164,7 +164,7 @@ def load_weights(network: nn.Module, weights: Mapping[str, torch.Tensor], path: 
         raise UserError(
             f"{path} does not fit the network: {len(missing)} tensors missing ({', '.join(missing[:3])}), "
             f"{len(unexpected)} unexpected ({', '.join(unexpected[:3])}). Name the right --model; if only the names "
-            "differ, add --ordered-match."
+            "differ, `robust eval --ordered-match` takes it."
         )
     for name, tensor in weights.items():
         if name in own and (wrong := _unlike(own[name], tensor)):
@@ -210,7 +210,7 @@ def fetching(name: str) -> Iterator[None]:
     except (OSError, RuntimeError) as error:
         raise UserError(
             f"The published weights of {name} could not be fetched ({first_line(error)}). "
-            "Give a file with --weights, or try again with a network."
+            "Name a file (`robust eval --weights`, `robust train --start`), or try again with a network."
         ) from error
     finally:
         constants.HF_HUB_OFFLINE = before

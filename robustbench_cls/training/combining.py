@@ -21,6 +21,8 @@ def find_recipe(name: str) -> Recipe:
         UserError: there is none, or they do not go together.
     """
     names = [name] if name.endswith(".py") and Path(name).is_file() else name.split(JOIN)
+    if len(names) > 1 and "" in names:
+        raise UserError(f"A recipe's name is missing beside {JOIN} in '{name}'.")
     return reduce(combined, [find(part, "robustbench_cls.recipes", Recipe, "recipe") for part in names])
 
 

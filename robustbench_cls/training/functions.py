@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from torch import nn
+
 from robustbench_cls.core.errors import UserError, first_line
 from robustbench_cls.core.recipe import Augment, Recipe, Setting, Task, Views, accepted, nothing
 from robustbench_cls.models.objectives import CrossEntropy
@@ -93,6 +95,10 @@ def make_mix(
 def make_objective(recipe: Recipe, settings: Mapping[str, Setting], task: Task) -> Callable[[Any, Any, Any], Any]:
     """The recipe's loss of (network, images_VB3HW, targets); cross entropy where it has none of its own."""
     made: Callable[[Any, Any, Any], Any] | None = _made(recipe.name, "learn", recipe.objective, settings, task=task)
+    if isinstance(made, nn.Module) and any(True for _ in made.parameters()):
+        raise UserError(
+            f"Recipe '{recipe.name}': its objective has parameters, which nothing trains. It may have buffers."
+        )
     return made or CrossEntropy(task.smoothing)
 
 

@@ -116,11 +116,21 @@ class Learner:
         if self.mix is not None:
             images, targets = self._mixed(self.mix, images, targets)
         with torch.autocast(self.classifier.device.type, self.precision, enabled=self.precision != torch.float32):
-            return self.objective(self.forward, images.view(views, count, *images.shape[1:]), targets)
+            loss = self.objective(self.forward, images.view(views, count, *images.shape[1:]), targets)
+        if not isinstance(loss, torch.Tensor) or loss.ndim or not loss.requires_grad:
+            got = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else type(loss).__name__
+            raise UserError(
+                f"The recipe's objective must give one number that PyTorch can derive, the mean loss of the batch; it "
+                f"gave {got}{'' if getattr(loss, 'ndim', 0) or got[0] != 'a' else ' without a gradient'}."
+            )
+        return loss
 
     @staticmethod
     def _mixed(mix: Mix, images: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        mixed, wanted = mix(images, targets)
+        made = mix(images, targets)
+        if not isinstance(made, tuple) or len(made) != 2:
+            raise UserError(f"The recipe's mix must give images and targets, it gave {type(made).__name__}.")
+        mixed, wanted = made
         if mixed.shape != images.shape or len(mixed) != len(wanted):
             raise UserError(
                 f"The recipe's mix must give images of shape {tuple(images.shape)} with their targets, it gave "

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from robustbench_cls.core.files import atomic
 
@@ -74,9 +75,10 @@ def _curves(table: pd.DataFrame) -> Figure:
     if start is not None:
         losses.axvline(start, color="tab:red", linestyle="--", label=f"overfitting from epoch {start}")
     losses.legend(fontsize="small")
-    accuracy.set(title="Top-1 accuracy, held-out images", xlabel="epoch", ylabel="%")
+    accuracy.set(title="Held-out top-1 accuracy", xlabel="epoch", ylabel="%")
     rate.plot(table["epoch"], table["lr"], marker=".", color="tab:orange")
     rate.set(title="Learning rate", xlabel="epoch")
     for panel in (losses, accuracy, rate):
         panel.grid(alpha=0.3)
+        panel.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     return figure

@@ -70,7 +70,7 @@ class Order:
     @property
     def steps(self) -> int:
         """Steps of an epoch. They are of equal size, at most one image apart, so that none of them is small."""
-        return max(1, -(-self.count // self.regimen.batch_size))
+        return _shares(self.count, self.regimen.batch_size)
 
     @property
     def total(self) -> int:
@@ -99,7 +99,7 @@ class Order:
 
     def _parts(self, images: npt.NDArray[np.int64], copies: npt.NDArray[np.int64]) -> Iterator[MicroBatch]:
         most = self.regimen.micro_batch or len(images)
-        count = max(1, -(-len(images) // most))
+        count = _shares(len(images), most)
         cuts = np.arange(count + 1) * len(images) // count
         for number in range(self.rank, count, self.ranks):
             place = slice(cuts[number], cuts[number + 1])
@@ -117,3 +117,8 @@ class Order:
         if not regimen.start_size and not regimen.size_range:
             return self.input_size
         return max(GRID, round(size / GRID) * GRID)
+
+
+def _shares(count: int, most: int) -> int:
+    """Into how many parts so many images are cut: none has only one, of which batch norm can't learn."""
+    return max(1, min(-(-count // most), count // 2))

@@ -169,12 +169,13 @@ def make_plan(model: str, recipe: Recipe, options: TrainingOptions, stored: Abou
     precision = pick_precision(options.precision, device)
     sources = open_sources(options.root, recipe, settings, options.limit)
     training, minival = split(sources.images, regimen.minival)
-    _check_counts(training, minival, regimen)
+    _check_counts(training, minival, regimen, options.limit)
     classes = sources.class_names
     network = _network(model, len(classes), regimen)
     preprocessing = preprocessing_of(network, regimen.input_size)
     for size in sorted({regimen.start_size or preprocessing.input_size, preprocessing.input_size}):
         check_input(network, size, model)
+    _check_sides(regimen, preprocessing.input_size)
     models = load_teachers(recipe, settings, classes, device)
     start, started_from = start_weights(options.start, network, model, classes)
     code = own_file_of(recipe)
@@ -256,11 +257,19 @@ def _shared_by(ranks: Ranks, regimen: Regimen) -> Regimen:
     return replace(regimen, micro_batch=most)
 
 
-def _check_counts(training: ImageSource, minival: ImageSource, regimen: Regimen) -> None:
+def _check_sides(regimen: Regimen, size: int) -> None:
+    if regimen.start_size > size:
+        raise UserError(f"--set start_size must be at most the input size, {size} px, got {regimen.start_size}.")
+    if regimen.crop_padding >= size:
+        raise UserError(f"--set crop_padding must be under the input size, {size} px, got {regimen.crop_padding}.")
+
+
+def _check_counts(training: ImageSource, minival: ImageSource, regimen: Regimen, limit: int) -> None:
     if regimen.minival and not len(minival):
+        few = f" among the {limit} of --limit" if limit else ""
         raise UserError(
-            f"No class of {training.path} has two images, so none can be held out to choose the weights. Use --set "
-            "minival=0 to take those of the last epoch."
+            f"No class of {training.path} has enough images{few}, so none can be held out to choose the weights. Use "
+            "--set minival=0 to take those of the last epoch."
         )
     if regimen.batch_size > len(training):
         held = f", besides {len(minival)} that are held out" if len(minival) else ""

@@ -89,6 +89,14 @@ def settle(recipe: Recipe, family: str, overrides: Mapping[str, Setting]) -> tup
         else:
             regimen = replace(regimen, **{name: value})  # type: ignore[arg-type]
     check(regimen)
+    for name, setting in settings.items():
+        if isinstance(setting, float) and not math.isfinite(setting):
+            raise UserError(f"--set {name} must be a finite number, got {setting}.")
+    for name in {"decay_epochs", "decay_rate"} & set(overrides):
+        if regimen.schedule in ("cosine", "one-cycle", "sgdr", "constant"):
+            raise UserError(
+                f"--set {name} goes with schedule=step, not with {regimen.schedule}."
+            )
     return regimen, settings
 
 
@@ -146,6 +154,9 @@ MOST_MINIVAL = 0.5
 """Largest share of the training images that may be held out."""
 
 
+MOST_REPEATS = 100
+
+
 def check(regimen: Regimen) -> None:
     """Refuse values that can't be trained with.
 
@@ -175,6 +186,8 @@ def check(regimen: Regimen) -> None:
             raise UserError(f"--set {name} must be at most {LARGEST_INPUT}, got {getattr(regimen, name)}.")
     if not re.fullmatch(r"all|head|last-[1-9]\d{0,3}", regimen.tune):
         raise UserError(f"--set tune takes all, head, or last-N for the last N blocks, got '{regimen.tune}'.")
+    if regimen.repeats > MOST_REPEATS:
+        raise UserError(f"--set repeats must be at most {MOST_REPEATS}, got {regimen.repeats}.")
     if regimen.micro_batch == 1:
         raise UserError("--set micro_batch must be at least 2, or 0 for the whole batch.")
     if regimen.schedule != "sgdr" and regimen.cycles > 1:

@@ -1,11 +1,11 @@
 """The files of a training: its checkpoints and its log, whole or absent, and how a run goes on from them."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.errors import UserError, first_difference
 from robustbench_cls.core.files import atomic
 from robustbench_cls.models.checkpoint import About, read_checkpoint, save
 from robustbench_cls.training.learner import Learner
@@ -29,6 +29,7 @@ class Reached:
 
     Attributes:
         step: steps finished, in the whole training.
+        rate: the highest learning rate of the epoch that was begun.
         loss, images: the sum of the losses over the images of the epoch that was begun, and how many those are.
         history: a row for each epoch finished.
     """
@@ -36,12 +37,21 @@ class Reached:
     step: int = 0
     loss: float = 0.0
     images: int = 0
+    rate: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
 
 
 def stored_about(out: Path) -> About | None:
     """The description of the last checkpoint in a folder; None where there is none."""
-    return read_checkpoint(out / LAST)[0] if (out / LAST).exists() else None
+    if not (out / LAST).exists():
+        return None
+    try:
+        return read_checkpoint(out / LAST)[0]
+    except UserError as error:
+        raise UserError(
+            f"This training can't go on: {error} Delete {out} to begin anew, or choose another --name or --out; "
+            f"{BEST} in it is whole if `robust eval` takes it."
+        ) from error
 
 
 def go_on(out: Path, about: About, learner: Learner) -> tuple[About, Reached]:
@@ -54,7 +64,9 @@ def go_on(out: Path, about: About, learner: Learner) -> tuple[About, Reached]:
     if not last.exists():
         others = [name for name in FILES if (out / name).exists()]
         if others:
-            raise UserError(f"{out} holds {others[0]}, which this training would overwrite. Choose another --out.")
+            raise UserError(
+                f"{out} holds {others[0]}, which this training would overwrite. Choose another --name or --out."
+            )
         return about, Reached()
     stored, weights, state = read_checkpoint(last)
     same = replace(stored, **{name: getattr(about, name) for name in NO_IDENTITY})
@@ -64,7 +76,7 @@ def go_on(out: Path, about: About, learner: Learner) -> tuple[About, Reached]:
         return about, Reached()
     if differs:
         shown = "; ".join(f"{_word(name)}: {_changed(getattr(same, name), getattr(about, name))}" for name in differs)
-        raise UserError(f"{out} holds another training ({shown}). Choose another --out, or delete it.")
+        raise UserError(f"{out} holds another training ({shown}). Choose another --name or --out, or delete it.")
     try:
         learner.load_state(weights, state)
         return replace(stored, name=about.name, step=0), Reached(**state["reached"])
@@ -75,7 +87,7 @@ def go_on(out: Path, about: About, learner: Learner) -> tuple[About, Reached]:
 def _word(name: str) -> str:
     words = {
         "code_sha256": "the text of the recipe's file",
-        "data_fingerprint": "the data",
+        "data_fingerprint": "the images that --data and --limit give",
         "class_names": "the classes",
         "models": "the teacher",
         "started_from": "the weights that it begins with",
@@ -84,7 +96,11 @@ def _word(name: str) -> str:
 
 
 def _changed(stored: Any, asked: Any) -> str:
-    """`stored != asked`, of mappings only what differs."""
+    """`stored != asked`; of mappings and records only what differs, of lists only where they begin to."""
+    if is_dataclass(stored) and is_dataclass(asked) and not isinstance(stored, type) and not isinstance(asked, type):
+        stored, asked = asdict(stored), asdict(asked)
+    if isinstance(stored, tuple) and isinstance(asked, tuple):
+        return first_difference(stored, asked)
     if not isinstance(stored, Mapping):
         digits = 8 if len(str(stored)) == len(str(asked)) == DIGEST else 60
         return f"{str(stored)[:digits]} != {str(asked)[:digits]}"

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.errors import UserError, first_difference
 from robustbench_cls.core.progress import notice
 from robustbench_cls.core.recipe import Recipe, Setting
 from robustbench_cls.models.classifier import Classifier
@@ -29,9 +29,8 @@ def load_teachers(
         classifier = _teacher(str(settings[name]), classes, device)
         if classifier.class_names != classes:
             raise UserError(
-                f"{settings[name]} has {len(classifier.class_names)} classes ({', '.join(classifier.class_names[:3])} "
-                f"...), but the training images have {len(classes)} ({', '.join(classes[:3])} ...), in that order. A "
-                f"{name} must have the same."
+                f"{settings[name]} has other classes than the training images, or another order: "
+                f"{first_difference(classifier.class_names, classes)}. A {name} must have the same."
             )
         if isinstance(classifier.network, nn.Module):
             classifier.network.requires_grad_(False).eval()

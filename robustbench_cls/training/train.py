@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from robustbench_cls.core.errors import UserError
@@ -76,7 +77,9 @@ def _alone(plan: TrainingPlan) -> Iterator[None]:
         return
     with locked(plan.out / ".lock") as alone:
         if not alone:
-            raise UserError(f"Another process is training into {plan.out}. Wait for it, or choose another --out.")
+            raise UserError(
+                f"Another process is training into {plan.out}. Wait for it, or choose another --name or --out."
+            )
         remove_leftovers(plan.out, FILES)
         yield
 
@@ -105,7 +108,7 @@ class _Training:
         self.about, self.reached = go_on(plan.out, plan.about, self.learner)
         plan.ranks.wait()  # nobody writes before all have read
         self.crops: Crops | None = None
-        self.stored = time.monotonic()
+        self.stored, self.kept = time.monotonic(), self.reached.step
         self.unseen: list[tuple[Step, torch.Tensor]] = []
         names = plan.trackers if plan.ranks.first and not self.finished else ()
         self.trackers = Trackers(names, self.about.name, self.about.settings, plan.out)
@@ -125,6 +128,8 @@ class _Training:
                 self._begin()
             with closing(self.trackers), Stop() as stop:
                 self._learn(stop)
+        else:
+            notice("This training is finished: nothing is left to do.")
         best = self.plan.out / BEST
         if self.plan.ranks.first and self.finished and not best.is_file():
             last = self.plan.out / LAST
@@ -139,10 +144,13 @@ class _Training:
             f"Learning from {self.plan.order.count:,} images of {len(self.about.class_names):,} classes in "
             f"{self.plan.order.steps:,} steps an epoch; {chosen}."
         )
+        labels = self.plan.training.labels_N
+        if missing := len(self.about.class_names) - len(np.unique(labels[labels >= 0])):
+            notice(f"{missing} classes have no image among them, so the model can't learn them.")
         if warmup < regimen.warmup_epochs and regimen.schedule != ONE_CYCLE:
             notice(
-                f"The learning rate rises over a quarter of the training, {warmup:g} of {regimen.epochs} epochs, "
-                f"because warmup_epochs={regimen.warmup_epochs} is more than that."
+                f"The warm-up lasts {warmup:g} epochs, not {regimen.warmup_epochs}: it may take at most a quarter of "
+                f"the training ({regimen.epochs} epochs)."
             )
         self.about = replace(self.about, notes=self.plan.notes())
         if self.plan.ranks.first:
@@ -160,6 +168,7 @@ class _Training:
                 asked = time.perf_counter()
                 step, parts = next(batches)
                 clock.waited += time.perf_counter() - asked
+                self.reached.rate = max(self.reached.rate, self.learner.rate)
                 self._note(step, self.learner.step(step, parts))
                 clock.images, clock.steps = clock.images + step.images, clock.steps + 1
                 bar.update(step.images)
@@ -194,14 +203,23 @@ class _Training:
         losses = self.plan.ranks.sums([float(loss) for _, loss in self.unseen])
         for (step, _), loss in zip(self.unseen, losses, strict=True):
             if not math.isfinite(loss):
-                number, last = step.index - step.epoch * self.plan.order.steps + 1, self.plan.out / LAST
-                raise UserError(
-                    f"The loss became {loss} in epoch {step.epoch + 1}, step {number}. Lower the rate, such as --set "
-                    f"lr={self.plan.regimen.lr / 4:g}, or add --set clip_grad=1, into another --out. {last} holds the "
-                    "last good weights."
-                )
+                number = step.index - step.epoch * self.plan.order.steps + 1
+                raise self._diverged(f"The loss became {loss} in epoch {step.epoch + 1}, step {number}.", step.index)
             self.reached.loss += loss * step.images
         self.unseen.clear()
+
+    def _diverged(self, what: str, done: int) -> UserError:
+        """What to do where numbers are not finite after so many steps."""
+        if not done:
+            return UserError(
+                f"{what} No step was taken before, so it comes from the images, the recipe or the weights to begin "
+                "with, not from the rate."
+            )
+        lr, last = self.plan.regimen.lr, self.plan.out / LAST
+        return UserError(
+            f"{what} Often the rate is too high: try --set lr={lr / 4:g} or --set clip_grad=1, under another --name or "
+            f"--out. {last} holds the weights after step {self.kept:,}."
+        )
 
     def _store(self) -> None:
         """Store a state between two epochs."""
@@ -209,7 +227,7 @@ class _Training:
         if self.plan.ranks.first:
             within = self.reached.step - self.about.epoch * self.plan.order.steps
             store_state(self.plan.out, replace(self.about, step=within), self.learner, self.reached)
-        self.stored = time.monotonic()
+        self.stored, self.kept = time.monotonic(), self.reached.step
 
     def _end_epoch(self, clock: Clock) -> Row:
         """Measure, log and store an epoch that is done; how long it took, as in `timing.csv`."""
@@ -219,25 +237,30 @@ class _Training:
         seen = Validation(nan, nan, nan)
         if self.crops is not None:
             seen = validate(self.learner.measured, self.crops, 2 * plan.regimen.batch_size, plan.workers, plan.ranks)
+            if not math.isfinite(seen.loss):
+                what = f"The loss on held-out images became {seen.loss} after epoch {self.about.epoch + 1}."
+                raise self._diverged(what, reached.step)
+        elif not all(bool(tensor.isfinite().all()) for tensor in self.learner.weights().values()):
+            raise self._diverged(f"Weights are not finite after epoch {self.about.epoch + 1}.", reached.step)
         best = self.crops is None or seen.top1 > max((row[TOP1] for row in reached.history), default=-1.0)
         row = {
             "epoch": self.about.epoch + 1,
             "images": reached.images,
-            "lr": self.learner.rate,
+            "lr": reached.rate,
             "train_loss": reached.loss / reached.images,
             "minival_loss": seen.loss,
             TOP1: seen.top1,
             "minival_top5_accuracy": seen.top5,
         }
         reached.history.append(row)
-        reached.loss, reached.images = 0.0, 0
+        reached.loss, reached.images, reached.rate = 0.0, 0, 0.0
         top1 = 0.0 if self.crops is None else seen.top1
         self.about = replace(self.about, epoch=self.about.epoch + 1, top1_accuracy=top1)
         if plan.ranks.first:
             store_epoch(plan.out, self.about, self.learner, reached, best=best)
             write_timing(plan.out, timing)
             self.trackers.epoch({**row, **timing})
-        self.stored = time.monotonic()
+        self.stored, self.kept = time.monotonic(), reached.step
         return timing
 
 
@@ -257,5 +280,5 @@ def _shown(row: Row, timing: Row) -> str:
     words = [f"loss {row['train_loss']:.3f}"]
     if not math.isnan(row[TOP1]):
         words.append(f"held out {100 * row[TOP1]:.1f} %")
-    words += [f"waited {100 * timing['data_wait']:.0f} %", f"{timing['memory_gb']:.1f} GB"]
+    words += [f"loading {100 * timing['data_wait']:.0f} %", f"memory {timing['memory_gb']:.1f} GB"]
     return ", ".join(words)

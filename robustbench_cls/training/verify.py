@@ -4,6 +4,8 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
+
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.progress import notice
 from robustbench_cls.core.recipe import Recipe
@@ -38,7 +40,9 @@ def verify_resume(model: str, recipe: Recipe, options: TrainingOptions) -> str:
         whole, stopped = Path(place, "whole"), Path(place, "stopped")
         notice(f"Training {EPOCHS} epochs of at most {limit:,} images at one go, and again with two stops.")
         train_until(model, recipe, replace(short, out=whole), None)
-        for step in (1, STEPS + 1, None):
+        total = EPOCHS * -(-int(pd.read_csv(whole / LOG)["images"].iloc[0]) // regimen.batch_size)
+        stops = [step for step in (1, STEPS + 1) if step < total]
+        for step in (*stops, None):
             train_until(model, recipe, replace(short, out=stopped), step)
         for name in COMPARED:
             if (whole / name).read_bytes() != (stopped / name).read_bytes():
@@ -46,7 +50,6 @@ def verify_resume(model: str, recipe: Recipe, options: TrainingOptions) -> str:
                     f"{name} of the stopped training differs from that of the undisturbed one. An operation of "
                     f"{model} on this device gives other results each time; on the CPU there is none that is known."
                 )
-    return (
-        f"A training that was stopped within both epochs ended in the same bytes of {', '.join(COMPARED)} as an "
-        "undisturbed one."
-    )
+    where = " and ".join(f"step {step}" for step in stops)
+    files = ", ".join(COMPARED)
+    return f"A training that was stopped after {where} ended in the same bytes of {files} as an undisturbed one."

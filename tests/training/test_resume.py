@@ -171,7 +171,7 @@ def test_verify_resume_proves_it_and_notices_when_it_is_not_so(
 def test_a_loss_that_is_not_finite_keeps_the_last_good_state(toy: Path, tmp_path: Path) -> None:
     recipe = find_recipe("baseline")
     with pytest.raises(
-        UserError, match=r"loss became (nan|inf) in epoch 1, step \d.*--set lr=.*last.pt holds the last good"
+        UserError, match=r"loss became (nan|inf) in epoch 1, step \d.*--set lr=.*last.pt holds the weights after step"
     ):
         train("test_resnet", recipe, options(toy, tmp_path, {"lr": 1e30}))
     _, weights, state = read_checkpoint(tmp_path / "last.pt")

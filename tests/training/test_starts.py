@@ -304,5 +304,5 @@ def test_other_pictures_to_mix_with_are_another_training(
     train("test_resnet", "pixmix", options("out", settings))
     train("test_resnet", "pixmix", options("out", settings))
     (pictures / "cat" / "0.png").unlink()
-    with pytest.raises(UserError, match="holds another training .the data: "):
+    with pytest.raises(UserError, match="holds another training .the images that --data and --limit give: "):
         train("test_resnet", "pixmix", options("out", settings))
