@@ -19,7 +19,7 @@ from robustbench_cls.corruptions.engine import all_corruptions
 from robustbench_cls.corruptions.jpeg import jpeg_roundtrip
 image = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
 for name in all_corruptions():
-    for variant in ("published", "imagecorruptions"):
+    for variant in ("published", "imagecorruptions", "cifar"):
         assert jpeg_roundtrip(corrupt(image, name, 3, variant=variant)).shape == image.shape
 """
 

@@ -166,7 +166,7 @@ def bench_corruptions(
 def _candidates(corruption: Corruption, severity: int) -> dict[str, Run]:
     """The functions to time, by engine: ours as the reference does it, ours as published if unlike, and others."""
     variants: dict[str, Variant] = {OURS: "imagecorruptions"}
-    if corruption.as_package is not None:
+    if "imagecorruptions" in corruption.variants:
         variants[OUR_PUBLISHED] = "published"
     found = {label: _ours(corruption, severity, variant) for label, variant in variants.items()}
     if corruption.name in IMAGENET_C + EXTRA:

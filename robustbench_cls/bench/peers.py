@@ -67,20 +67,14 @@ def _albumentations() -> dict[str, Callable[[int], Run]]:
 
         return at
 
-    zoom = zoom_blur.ZOOMS
+    zoom, lens, glass = zoom_blur.ZOOMS, defocus_blur.LENS, glass_blur.GLASS
     return {
         "gaussian_noise": run(lambda s: A.GaussNoise(std_range=(gaussian_noise.SIGMA[s],) * 2, p=1)),
         "impulse_noise": run(lambda s: A.SaltAndPepper(amount=(impulse_noise.AMOUNT[s],) * 2, p=1)),
-        "defocus_blur": run(
-            lambda s: A.Defocus(radius=(defocus_blur.RADIUS[s],) * 2, alias_blur=(defocus_blur.SOFTNESS[s],) * 2, p=1)
-        ),
+        "defocus_blur": run(lambda s: A.Defocus(radius=(int(lens[s][0]),) * 2, alias_blur=(lens[s][1],) * 2, p=1)),
         "glass_blur": run(
             lambda s: A.GlassBlur(
-                sigma=glass_blur.SIGMA[s],
-                max_delta=glass_blur.REACH[s],
-                iterations=glass_blur.ROUNDS[s],
-                mode="exact",
-                p=1,
+                sigma=glass[s].sigma, max_delta=glass[s].reach, iterations=glass[s].rounds, mode="exact", p=1
             )
         ),
         "zoom_blur": run(lambda s: A.ZoomBlur(max_factor=(zoom[s][0],) * 2, step_factor=(zoom[s][1],) * 2, p=1)),

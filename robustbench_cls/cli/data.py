@@ -51,7 +51,7 @@ def shapes(out: Path, train: int, val: int, seed: int) -> None:
     default="published",
     show_default=True,
     type=click.Choice(VARIANTS),
-    help="As the code behind the published files, or as the package.",
+    help="As the code behind the published files, as the package, or with CIFAR-10-C's constants.",
 )
 @click.option("--jobs", type=click.IntRange(1), help="Threads. Default: one a core.")
 def corrupt(

@@ -10,9 +10,11 @@ from robustbench_cls.core.keys import Key
 
 Apply: TypeAlias = Callable[[UInt8Image, int, Key], UInt8Image]
 
-Variant: TypeAlias = Literal["published", "imagecorruptions"]
+Variant: TypeAlias = Literal["published", "imagecorruptions", "cifar"]
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
-"""Whose constants and quirks a corruption follows: those of the published ImageNet-C, or of imagecorruptions."""
+"""Whose constants and quirks a corruption follows: those of the published ImageNet-C, of the package imagecorruptions,
+or of CIFAR-10-C.
+"""
 
 SEVERITIES = (1, 2, 3, 4, 5)
 
@@ -36,16 +38,20 @@ class Corruption:
     """One way to degrade an image, in five severities.
 
     `apply(image_HW3, severity, key)` takes uint8 RGB, leaves it as it is and gives a new image of the same shape.
-    `key` is its only source of randomness. It follows the code that made the published ImageNet-C. Where the
-    package imagecorruptions does something else, `as_package` follows the package. `group`, and whether the
-    corruption is `counted` in means, hold where a suite says nothing else. `digests` are of its output on a known
-    picture, by variant (see `corruptions.known_bytes`).
+    `key` is its only source of randomness. It follows the code that made the published ImageNet-C; `variants` holds
+    what stands in its place where a variant does something else. `group`, and whether the corruption is `counted` in
+    means, hold where a suite says nothing else. `digests` are of its output on a known picture, by variant (see
+    `corruptions.known_bytes`).
     """
 
     name: str
     group: str
     source: str
     apply: Apply
-    as_package: Apply | None = None
+    variants: Mapping[Variant, Apply] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     counted: bool = True
     digests: Mapping[Variant, str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+
+    def by(self, variant: Variant) -> Apply:
+        """The function that corrupts an image as this variant does."""
+        return self.variants.get(variant, self.apply)

@@ -11,6 +11,9 @@ from robustbench_cls.core.records import added
 WHOLE = "all"
 """Where a number of a whole suite stands."""
 
+IMAGENET = "imagenet"
+"""ImageNet's folder in `datasets/`."""
+
 
 @dataclass(frozen=True)
 class Condition:
@@ -142,7 +145,7 @@ class Protocol:
             resize: shorter side in px before the crop, as the model was trained for.
             crop: side of the model's square input in px.
             interpolation: the model's own, `bilinear` or `bicubic`.
-            fixed: keep the suite's pixel sizes (they are ImageNet's); else the model's own are used, so
+            fixed: keep the suite's pixel sizes, which are those of its data; else the model's own are used, so
                 that 32 px images are not measured at 224.
         """
         own = replace(self, resize=None, crop=None) if not fixed and self.crop != 0 else self
@@ -168,7 +171,10 @@ class Suite:
         folder: the data set's folder in `datasets/`, where no `--data` is given.
         reference: the clean images of the same classes in the same label space, measured beside the
             conditions from the `val` split; None for the suite of clean images itself.
-        variant: whose corruptions are generated; the published folders are read for `published` only.
+        variant: whose corruptions are generated; published folders are read for `published`, and published arrays for
+            `cifar`.
+        clean: the folder in `datasets/` of the clean images. Where it is not ImageNet's, every model gets the
+            protocol's pixel sizes.
         measures: the numbers that the suite is about, the headline first. Where one has no meaning for a model or its
             data, the next one leads. None given: the usual ones for its conditions. `replace` keeps those of the
             suite copied; with `measures=()` the copy gets the usual ones for its own conditions.
@@ -186,6 +192,7 @@ class Suite:
     protocol: Protocol
     source: str
     variant: Variant = "published"
+    clean: str = added(IMAGENET)
     measures: tuple[Measure, ...] = ()
     labels: Literal["classes", "none"] = "classes"
 
@@ -211,6 +218,11 @@ class Suite:
         names = [c.name for c in self.conditions if c.graded]
         flips = [Measure("flip_consistency", name) for name in dict.fromkeys(names) if names.count(name) > 1]
         return (*plain, *([Measure("mean_confidence_corrupted")] if counted else []), *flips)
+
+    @property
+    def of_imagenet(self) -> bool:
+        """Its clean images are ImageNet's, so AlexNet's errors and ImageNet's pixel sizes belong to it."""
+        return self.clean == IMAGENET
 
     @property
     def corrupts(self) -> bool:

@@ -1,5 +1,5 @@
 """Corruptions: from (image, severity, key) to an image. ImageNet-C from a seed, one file a corruption, no torch.
 
-Parameters in pixels are those of 224 px images at every image size, so small images are hit harder: at 32 px
-these are not the corruptions of CIFAR-10-C, which has constants of its own.
+Parameters in pixels are those of 224 px images at every image size, so small images are hit harder. CIFAR-10-C, of
+32 px, has constants of its own: the variant `cifar`.
 """

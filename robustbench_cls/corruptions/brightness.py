@@ -7,7 +7,8 @@ double precision. Ours takes the new value from that arithmetic, and multiplies 
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `brightness` of hendrycks/robustness.
 """
 
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, partial
 from types import MappingProxyType
 
 import numpy as np
@@ -22,33 +23,36 @@ from robustbench_cls.corruptions.tables import look_up
 ADDED = (0.1, 0.2, 0.3, 0.4, 0.5)
 """Amount added to the value in HSV, by severity; 1 is white."""
 
+CIFAR = (0.05, 0.1, 0.15, 0.2, 0.3)
+"""The same of CIFAR-10-C, from `make_cifar_c.py` of hendrycks/robustness."""
 
-def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
+
+def apply(image_HW3: UInt8Image, severity: int, key: Key, constants: Sequence[float] = ADDED) -> UInt8Image:
     """See `Corruption.apply`."""
-    return render(image_HW3, severity)
+    return render(image_HW3, severity, constants)
 
 
-def render(image_HW3: UInt8Image, severity: int) -> UInt8Image:
+def render(image_HW3: UInt8Image, severity: int, constants: Sequence[float] = ADDED) -> UInt8Image:
     """The brighter image."""
-    pixels = image_HW3.size // 3
+    added, pixels = constants[severity - 1], image_HW3.size // 3
     values_P = scratch("bright_values", (pixels,), np.uint8)
     ratios_P = scratch("bright_ratios", (pixels,), np.float32)
     bright = np.empty_like(image_HW3)
     _largest(image_HW3.reshape(-1), values_P)
-    look_up(values_P, _ratios(severity), ratios_P)
-    grey = np.float32(np.floor(ADDED[severity - 1] * 255))
+    look_up(values_P, _ratios(added), ratios_P)
+    grey = np.float32(np.floor(added * 255))
     _multiply(image_HW3.reshape(-1), ratios_P, grey, bright.reshape(-1))
     return bright
 
 
 @cache
-def _ratios(severity: int) -> Float32Array:
+def _ratios(added: float) -> Float32Array:
     """The ratio of new to old value for each old value; 0 for black. Old value times ratio rounds down to the
     reference's level.
     """
     old = np.arange(256)
-    new = np.floor(np.clip(old / 255.0 + ADDED[severity - 1], 0, 1) * 255)
-    exact = np.clip(old + 255 * ADDED[severity - 1], 0, 255)
+    new = np.floor(np.clip(old / 255.0 + added, 0, 1) * 255)
+    exact = np.clip(old + 255 * added, 0, 255)
     ratios: Float32Array = (np.clip(exact, new + 0.01, new + 0.99) / np.maximum(old, 1)).astype(np.float32)
     ratios[0] = 0
     return ratios
@@ -75,5 +79,6 @@ CORRUPTION = Corruption(
     group="weather",
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
-    digests=MappingProxyType({"published": "52213df4153a38f9"}),
+    variants=MappingProxyType({"cifar": partial(apply, constants=CIFAR)}),
+    digests=MappingProxyType({"published": "52213df4153a38f9", "cifar": "a71aa46144939f40"}),
 )

@@ -7,6 +7,8 @@ made the published files computes the same in double precision. No randomness.
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `contrast` of hendrycks/robustness.
 """
 
+from collections.abc import Sequence
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -20,15 +22,18 @@ from robustbench_cls.core.scratch import scratch
 SHARE = ((2, 5), (3, 10), (1, 5), (1, 10), (1, 20))
 """Share of the distance from the mean that is left, as a fraction p, q, by severity."""
 
+CIFAR = ((3, 4), (1, 2), (2, 5), (3, 10), (3, 20))
+"""The same of CIFAR-10-C, from `make_cifar_c.py` of hendrycks/robustness."""
 
-def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
+
+def apply(image_HW3: UInt8Image, severity: int, key: Key, constants: Sequence[tuple[int, int]] = SHARE) -> UInt8Image:
     """See `Corruption.apply`."""
-    return render(image_HW3, severity)
+    return render(image_HW3, severity, constants)
 
 
-def render(image_HW3: UInt8Image, severity: int) -> UInt8Image:
+def render(image_HW3: UInt8Image, severity: int, constants: Sequence[tuple[int, int]] = SHARE) -> UInt8Image:
     """The image with less contrast."""
-    p, q = SHARE[severity - 1]
+    p, q = constants[severity - 1]
     height, width, _ = image_HW3.shape
     rows_HR = image_HW3.reshape(height, -1)
     sums_R, totals_3 = scratch("contrast_sums", (3 * width,), np.int32), np.zeros(3, np.int64)
@@ -77,5 +82,6 @@ CORRUPTION = Corruption(
     group="digital",
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
-    digests=MappingProxyType({"published": "5b6afbb39c986112"}),
+    variants=MappingProxyType({"cifar": partial(apply, constants=CIFAR)}),
+    digests=MappingProxyType({"published": "5b6afbb39c986112", "cifar": "5843e039ab42cab1"}),
 )

@@ -9,10 +9,14 @@ mirrors the array at its border, so the image gets 1.3 % and 1.1 % brighter; the
 that. At severity 5 its softening has five values in each direction; the outer ones, 0.0003, are here added to the
 inner ones.
 
+At severity 4 of CIFAR-10-C the softening is so weak that double precision decides how a twelfth of the values rounds;
+they lie a level apart here.
+
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `defocus_blur` of hendrycks/robustness.
 """
 
-from functools import cache, lru_cache
+from collections.abc import Sequence
+from functools import cache, lru_cache, partial
 from math import exp, isqrt
 from types import MappingProxyType
 from typing import NamedTuple
@@ -25,11 +29,11 @@ from robustbench_cls.core.kernel import add, kernel, sub
 from robustbench_cls.core.keys import Key
 from robustbench_cls.core.scratch import scratch
 
-RADIUS = (3, 4, 6, 8, 10)
-"""Radius of the disk by severity, in pixels."""
+LENS = ((3.0, 0.1), (4.0, 0.5), (6.0, 0.5), (8.0, 0.5), (10.0, 0.5))
+"""Radius of the disk, and standard deviation of the softening, by severity, in pixels."""
 
-SOFTNESS = (0.1, 0.5, 0.5, 0.5, 0.5)
-"""Standard deviation of the softening by severity, in pixels."""
+CIFAR = ((0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1.0, 0.2), (1.5, 0.1))
+"""The same of CIFAR-10-C, from `make_cifar_c.py` of hendrycks/robustness."""
 
 ARRAY_REACH = 8
 """Reach in px of the array that holds a disk; the radius where that is more."""
@@ -41,7 +45,9 @@ LANES = 64
 """Step size of loops over 16-bit values. What is left over after whole steps is slow."""
 
 TIE = 2.0**-13
-"""Subtracted before rounding down: the reference's sums lie just under a whole number where they should equal it."""
+"""Subtracted before rounding down where the reference's sums lie just under a whole number that they should equal;
+added where they lie just over it. Rounded to single precision, its weights sum to a little less or more than 1.
+"""
 
 
 class Disk(NamedTuple):
@@ -52,20 +58,22 @@ class Disk(NamedTuple):
     own_K: Int32Array
     """The first column with the same reach; columns of one reach share their sums."""
     weights: Float32Array
-    """Five weights: of a value, of the centre and of each neighbour in softening, of the runs at the edge, and of the
-    values outside.
+    """Six numbers: the weights of a value, of the centre and of each neighbour in softening, of the runs at the edge,
+    and of the values outside; and the number that is added before rounding down.
     """
 
 
-def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
+def apply(
+    image_HW3: UInt8Image, severity: int, key: Key, constants: Sequence[tuple[float, float]] = LENS
+) -> UInt8Image:
     """See `Corruption.apply`."""
-    return render(image_HW3, severity)
+    return render(image_HW3, severity, constants)
 
 
-def render(image_HW3: UInt8Image, severity: int) -> UInt8Image:
+def render(image_HW3: UInt8Image, severity: int, constants: Sequence[tuple[float, float]] = LENS) -> UInt8Image:
     """The blurred image."""
     height, width, _ = image_HW3.shape
-    disk = _disk(severity)
+    disk = _disk(*constants[severity - 1])
     margin = disk.reach_K.size + 1  # the disk, softening, and the row that leaves the sums
     wide = -(-(width + 2) * 3 // LANES) * LANES
     padded_PV = scratch("defocus_padded", (height + 2 * margin, wide + 6 * margin), np.uint16)
@@ -82,18 +90,19 @@ def render(image_HW3: UInt8Image, severity: int) -> UInt8Image:
 
 
 @cache
-def _disk(severity: int) -> Disk:
-    radius, softness = RADIUS[severity - 1], SOFTNESS[severity - 1]
-    reach_K = np.array([isqrt(radius**2 - k**2) for k in range(radius + 1)], np.int32)
-    area = 2 * int((2 * reach_K + 1).sum()) - (2 * radius + 1)
+def _disk(radius: float, softness: float) -> Disk:
+    columns = int(radius)
+    reach_K = np.array([isqrt(int(radius**2 - k**2)) for k in range(columns + 1)], np.int32)
+    area = 2 * int((2 * reach_K + 1).sum()) - (2 * columns + 1)
     reach = 1 if radius <= ARRAY_REACH else 2
     heights = [exp(-0.5 * (k / softness) ** 2) for k in (0, 1, 2)][: reach + 1] + [0.0] * (2 - reach)
     centre, near, far = (height / (heights[0] + 2 * sum(heights[1:])) for height in heights)
     edge = outside = 0.0
     if radius >= ARRAY_REACH:
-        run, next_run = 2 * reach_K[radius - 1] + 1, 2 * reach_K[radius - 2] + 1
+        run, next_run = 2 * reach_K[columns - 1] + 1, 2 * reach_K[columns - 2] + 1
         edge, outside = near + far * float(next_run / run), near
-    weights = (1 / area, centre - 6 * far, near + 4 * far, edge / area, -outside / area)  # as wide as before
+    tie = -TIE if edge or area * float(np.float32(1 / area)) < 1 else TIE
+    weights = (1 / area, centre - 6 * far, near + 4 * far, edge / area, -outside / area, tie)  # as wide as before
     own_K = np.array([list(reach_K).index(reach) for reach in reach_K], np.int32)
     return Disk(reach_K, own_K, np.array(weights, np.float32))
 
@@ -261,7 +270,7 @@ def _soften(
     length, pitch, wide = np.uint64(blurred_HV.shape[1]), np.uint64(padded_PV.shape[1]), np.uint64(sums_2V.shape[1])
     radius, none = reach_K.size - 1, np.uint64(0)
     margin, start = radius + 2, np.uint64(3 * (radius + 1))
-    centre, near, reach = weights[1], weights[2], reach_K[radius - 1]
+    centre, near, tie, reach = weights[1], weights[2], weights[5], reach_K[radius - 1]
     for y in range(blurred_HV.shape[0]):
         above = np.uint64(y) * length
         middle, below = above + length, above + length + length
@@ -278,7 +287,7 @@ def _soften(
             _weigh(sums_2V, weights[3], weights[4], values_V)
             _spread(values_V, centre, near, soft_V, none, length)
         for x in range(length):
-            value = max(min(soft_V[x], np.float32(255 + TIE)) - np.float32(TIE), np.float32(0))
+            value = max(min(soft_V[x] + tie, np.float32(255)), np.float32(0))
             blurred_N[above + x] = np.uint8(np.int32(value))
 
 
@@ -287,5 +296,6 @@ CORRUPTION = Corruption(
     group="blur",
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
-    digests=MappingProxyType({"published": "4bed13a038daa916"}),
+    variants=MappingProxyType({"cifar": partial(apply, constants=CIFAR)}),
+    digests=MappingProxyType({"published": "4bed13a038daa916", "cifar": "33b9daafc537f57b"}),
 )

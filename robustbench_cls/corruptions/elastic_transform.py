@@ -8,7 +8,8 @@ The code that made the published files is for 224 px. Here its lengths and displ
 shorter side, so that an image and its enlargement look alike. With the same random numbers, and with today's versions
 of its libraries, 4 values in 1,000 differ at severity 1 and 1 in 10,000 at the others, by one level. OpenCV long
 rounded the places of the affine map to 1/32 px; that would move 4 values in 100 by up to 2 levels. At severities 1
-and 2 the affine map moves the image far more than at 3 to 5. The package uses another algorithm: it has no affine map,
+and 2 the affine map moves the image far more than at 3 to 5. CIFAR-10-C has constants for 32 px, and at severity 1 the
+affine map alone. The package uses another algorithm: it has no affine map,
 and other fields.
 
 Randomness: stream 0, a uniform16 for each pixel in the order 2HW, to the right and then down, as
@@ -19,7 +20,10 @@ Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `elastic_transform` of 
 Simard, Steinkraus and Platt 2003, doi:10.1109/ICDAR.2003.1227801.
 """
 
+from collections.abc import Sequence
+from functools import partial
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,14 +36,35 @@ from robustbench_cls.corruptions.sampling import floored, packed_image, packed_p
 from robustbench_cls.corruptions.streams import fraction, uniforms
 from robustbench_cls.corruptions.wide_gaussian import smoothed
 
-HEIGHT = (488.0, 488.0, 12.2, 17.08, 29.28)
-"""Factor, in pixels, by which the smoothed field is multiplied, by severity, at 224 px."""
 
-SIGMA = (170.8, 19.52, 2.44, 2.44, 2.44)
-"""Standard deviation in pixels of the Gaussian that smooths the field, by severity, at 224 px."""
+class Elastic(NamedTuple):
+    """The constants of one severity, in pixels of an image of one size."""
 
-TILT = (24.4, 48.8, 4.88, 4.88, 4.88)
-"""Largest move in pixels of a corner of the triangle along each axis, by severity, at 224 px."""
+    height: float
+    """Factor by which the smoothed field is multiplied."""
+    sigma: float
+    """Standard deviation of the Gaussian that smooths the field; 0 leaves it as it is."""
+    tilt: float
+    """Largest move of a corner of the triangle along each axis."""
+    side: int = 224
+    """The shorter side, in pixels, of the image for which they are."""
+
+
+ELASTIC = (
+    Elastic(488.0, 170.8, 24.4),
+    Elastic(488.0, 19.52, 48.8),
+    Elastic(12.2, 2.44, 4.88),
+    Elastic(17.08, 2.44, 4.88),
+    Elastic(29.28, 2.44, 4.88),
+)
+CIFAR = (
+    Elastic(0.0, 0.0, 2.56, 32),
+    Elastic(1.6, 6.4, 2.24, 32),
+    Elastic(2.56, 1.92, 1.92, 32),
+    Elastic(3.2, 1.28, 1.6, 32),
+    Elastic(3.2, 0.96, 0.96, 32),
+)
+"""The same of CIFAR-10-C, from `make_cifar_c.py` of hendrycks/robustness."""
 
 PACKAGE_HEIGHT = (12.5, 16.25, 21.25, 25.0, 30.0)
 """The package's factor of the smoothed field, by severity. Its field runs to ±0.005 of the image's height."""
@@ -48,31 +73,35 @@ PACKAGE_SIGMA = 0.01
 """The package's standard deviation, as a share of each side of the image."""
 
 
-def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
+def apply(image_HW3: UInt8Image, severity: int, key: Key, constants: Sequence[Elastic] = ELASTIC) -> UInt8Image:
     """See `Corruption.apply`."""
     corners_32 = np.array([2 * fraction(key, i, stream=1) - 1 for i in range(6)]).reshape(3, 2)
-    return render(image_HW3, severity, corners_32, _fields(image_HW3, key))
+    return render(image_HW3, severity, corners_32, _fields(image_HW3, key), constants)
 
 
 def apply_package(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
-    """See `Corruption.as_package`."""
+    """The package's: see `Corruption.apply`."""
     return render_package(image_HW3, severity, _fields(image_HW3, key))
 
 
 def render(
-    image_HW3: UInt8Image, severity: int, corners_32: npt.NDArray[np.float64], uniform_2HW: Float32Array
+    image_HW3: UInt8Image,
+    severity: int,
+    corners_32: npt.NDArray[np.float64],
+    uniform_2HW: Float32Array,
+    constants: Sequence[Elastic] = ELASTIC,
 ) -> UInt8Image:
     """The transformed image. All numbers are -1..1: the move of each corner in x and y, and the two fields."""
     height, width, _ = image_HW3.shape
-    scale = min(height, width) / 224
-    level = severity - 1
+    elastic = constants[severity - 1]
+    scale = min(height, width) / elastic.side
     places_2HW = np.empty((2, height, width), np.float32)
-    _affine(places_2HW, *_back(height, width, corners_32 * (TILT[level] * scale)))
+    _affine(places_2HW, *_back(height, width, corners_32 * (elastic.tilt * scale)))
     tilted = packed_planes(sampled(packed_image(image_HW3), places_2HW, 0.0))
-    sigma = SIGMA[level] * scale
+    sigma = elastic.sigma * scale
     for axis in range(2):
-        smooth_HW = smoothed(uniform_2HW[axis], sigma, sigma)
-        _displace(smooth_HW, np.float32(HEIGHT[level] * scale**2), axis == 1, places_2HW[axis])
+        smooth_HW = smoothed(uniform_2HW[axis], sigma, sigma) if sigma else uniform_2HW[axis]
+        _displace(smooth_HW, np.float32(elastic.height * scale**2), axis == 1, places_2HW[axis])
     return floored(sampled(tilted, places_2HW, 0.5))
 
 
@@ -138,6 +167,8 @@ CORRUPTION = Corruption(
     group="digital",
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
-    as_package=apply_package,
-    digests=MappingProxyType({"published": "96cf4e762ed2a807", "imagecorruptions": "df50c37e88f5f8c4"}),
+    variants=MappingProxyType({"imagecorruptions": apply_package, "cifar": partial(apply, constants=CIFAR)}),
+    digests=MappingProxyType(
+        {"published": "96cf4e762ed2a807", "imagecorruptions": "df50c37e88f5f8c4", "cifar": "21b285a64e37f36a"}
+    ),
 )

@@ -48,7 +48,8 @@ def corrupt(
             ids where images come in several batches: without them each batch repeats the draws of the first.
         seed: any integer; another seed gives another ImageNet-C.
         variant: `published` follows the code that made the published ImageNet-C, `imagecorruptions` the package of
-            that name. They differ in elastic_transform, frost, motion_blur and snow.
+            that name. They differ in elastic_transform, frost, motion_blur and snow. `cifar` follows the code that
+            made CIFAR-10-C, at 32 px; there, every corruption has other constants.
 
     Returns:
         New images of the same kind, shape, type and device. The JPEG step of the published files is not taken; see
@@ -98,8 +99,7 @@ def corrupt_image(
     require_images(image_HW3, (3,))
     image_HW3 = plain(image_HW3)
     key = Key.of("corruption", int(seed), image_id, corruption.name, int(severity))
-    apply = corruption.as_package if variant == "imagecorruptions" else None
-    corrupted_HW3 = (apply or corruption.apply)(image_HW3, int(severity), key)
+    corrupted_HW3 = corruption.by(variant)(image_HW3, int(severity), key)
     shape, dtype = getattr(corrupted_HW3, "shape", None), getattr(corrupted_HW3, "dtype", None)
     if shape != image_HW3.shape or dtype != np.uint8:
         raise UserError(

@@ -14,6 +14,8 @@ Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `fog` of hendrycks/robu
 Fussell and Carpenter 1982, doi:10.1145/358523.358553.
 """
 
+from collections.abc import Sequence
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -25,24 +27,30 @@ from robustbench_cls.core.keys import Key
 from robustbench_cls.core.scratch import scratch
 from robustbench_cls.corruptions.streams import uniforms
 
-THICKNESS = (1.5, 2.0, 2.5, 2.5, 3.0)
-"""Height of the fractal by severity, where 1 is white."""
+VEIL = ((1.5, 2.0), (2.0, 2.0), (2.5, 1.7), (2.5, 1.5), (3.0, 1.4))
+"""By severity: the height of the fractal, where 1 is white, and the divisor from octave to octave of the root of its
+amplitude.
+"""
 
-DECAY = (2.0, 2.0, 1.7, 1.5, 1.4)
-"""Divisor from octave to octave of the root of the fractal's amplitude, by severity."""
+CIFAR = ((0.2, 3.0), (0.5, 3.0), (0.75, 2.5), (1.0, 2.0), (1.5, 1.75))
+"""The same of CIFAR-10-C, from `make_cifar_c.py` of hendrycks/robustness."""
 
 
-def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
+def apply(
+    image_HW3: UInt8Image, severity: int, key: Key, constants: Sequence[tuple[float, float]] = VEIL
+) -> UInt8Image:
     """See `Corruption.apply`."""
     side = fractal_side(image_HW3)
-    return render(image_HW3, severity, uniforms(key, (side * side - 1,)))
+    return render(image_HW3, severity, uniforms(key, (side * side - 1,)), constants)
 
 
-def render(image_HW3: UInt8Image, severity: int, uniform_N: Float32Array) -> UInt8Image:
+def render(
+    image_HW3: UInt8Image, severity: int, uniform_N: Float32Array, constants: Sequence[tuple[float, float]] = VEIL
+) -> UInt8Image:
     """The image under the fractal of these numbers of -1..1; there are `fractal_side` squared, less one."""
-    side = fractal_side(image_HW3)
-    plasma, least, most = fractal(side, DECAY[severity - 1], uniform_N)
-    white, thickness = int(image_HW3.max()) / 255, THICKNESS[severity - 1]
+    (thickness, decay), side = constants[severity - 1], fractal_side(image_HW3)
+    plasma, least, most = fractal(side, decay, uniform_N)
+    white = int(image_HW3.max()) / 255
     contrast = white / (white + thickness)
     height, width, _ = image_HW3.shape
     foggy = np.empty_like(image_HW3)
@@ -185,5 +193,6 @@ CORRUPTION = Corruption(
     group="weather",
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
-    digests=MappingProxyType({"published": "8077e2a580a7b1fd"}),
+    variants=MappingProxyType({"cifar": partial(apply, constants=CIFAR)}),
+    digests=MappingProxyType({"published": "8077e2a580a7b1fd", "cifar": "dffbd4a781567d4b"}),
 )

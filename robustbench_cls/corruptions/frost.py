@@ -8,6 +8,9 @@ for an image that is as high or as wide as the photo, or more. There the package
 (cubic) by 1.1 times the larger ratio. The package enlarges every photo by 1.1 or more, and draws among six, two of
 which are the same picture (`frost2.png`, `frost3.png`). Neither draws the last possible offset.
 
+CIFAR-10-C has photos a fifth as large. OpenCV's linear interpolation made them, which at that ratio takes the middle
+one of 5 x 5 pixels.
+
 Randomness: numbers of stream 0, each times the count of choices, rounded down: 0 the photo, 1 the top row, 2 the left
 column.
 
@@ -15,12 +18,13 @@ Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `frost` of hendrycks/ro
 package `imagecorruptions-imaug`; the cubic is OpenCV's (-0.75), in float64.
 """
 
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, partial
 from importlib.util import find_spec
 from math import ceil
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -31,11 +35,21 @@ from robustbench_cls.core.kernel import kernel
 from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions.streams import integer
 
-IMAGE = (1.0, 0.8, 0.7, 0.65, 0.6)
-"""Share of the image by severity."""
 
-FROST = (0.4, 0.6, 0.7, 0.7, 0.75)
-"""Share of the frost by severity."""
+class Frost(NamedTuple):
+    """The constants of one severity."""
+
+    image: float
+    """Share of the image."""
+    frost: float
+    """Share of the frost."""
+    step: int = 1
+    """Of the photo's rows and columns, the middle one of so many is taken."""
+
+
+FROST = (Frost(1.0, 0.4), Frost(0.8, 0.6), Frost(0.7, 0.7), Frost(0.65, 0.7), Frost(0.6, 0.75))
+CIFAR = (Frost(1.0, 0.2, 5), Frost(1.0, 0.3, 5), Frost(0.9, 0.4, 5), Frost(0.85, 0.4, 5), Frost(0.75, 0.45, 5))
+"""The same of CIFAR-10-C, from `make_cifar_c.py` of hendrycks/robustness."""
 
 PHOTOS = ("frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg", "frost6.jpg")
 """The package's files. The published ImageNet-C uses only the first five."""
@@ -46,38 +60,41 @@ ENLARGEMENT = 1.1
 Size: TypeAlias = tuple[int, int]
 
 
-def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
+def apply(image_HW3: UInt8Image, severity: int, key: Key, constants: Sequence[Frost] = FROST) -> UInt8Image:
     """See `Corruption.apply`."""
-    photo = integer(key, 0, 5)
-    return render(image_HW3, severity, photo, *_offset(size_of(photo, image_HW3), image_HW3, key))
+    photo, step = integer(key, 0, 5), constants[severity - 1].step
+    return render(image_HW3, severity, photo, *_offset(size_of(photo, image_HW3, step), image_HW3, key), constants)
 
 
 def apply_package(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
-    """See `Corruption.as_package`."""
+    """The package's: see `Corruption.apply`."""
     photo = integer(key, 0, 6)
     return render_package(image_HW3, severity, photo, *_offset(package_size(photo, image_HW3), image_HW3, key))
 
 
-def render(image_HW3: UInt8Image, severity: int, photo: int, top: int, left: int) -> UInt8Image:
+def render(
+    image_HW3: UInt8Image, severity: int, photo: int, top: int, left: int, constants: Sequence[Frost] = FROST
+) -> UInt8Image:
     """The image under a crop of photo 0..4 at this place."""
-    return _frosted(image_HW3, severity, photo, size_of(photo, image_HW3), top, left)
+    frost = constants[severity - 1]
+    return _frosted(image_HW3, frost, photo, size_of(photo, image_HW3, frost.step), top, left)
 
 
 def render_package(image_HW3: UInt8Image, severity: int, photo: int, top: int, left: int) -> UInt8Image:
     """The image under a crop of the enlarged photo 0..5 at this place, as the package does it."""
-    return _frosted(image_HW3, severity, photo, package_size(photo, image_HW3), top, left)
+    return _frosted(image_HW3, FROST[severity - 1], photo, package_size(photo, image_HW3), top, left)
 
 
-def size_of(photo: int, image_HW3: UInt8Image) -> Size:
+def size_of(photo: int, image_HW3: UInt8Image, step: int = 1) -> Size:
     """Height and width of the photo before the crop: its own where the image is smaller, else enlarged."""
-    height, width = _photo(photo).shape[:2]
+    height, width = _photo(photo, step).shape[:2]
     fits = height > image_HW3.shape[0] and width > image_HW3.shape[1]
-    return (height, width) if fits else package_size(photo, image_HW3)
+    return (height, width) if fits else package_size(photo, image_HW3, step)
 
 
-def package_size(photo: int, image_HW3: UInt8Image) -> Size:
+def package_size(photo: int, image_HW3: UInt8Image, step: int = 1) -> Size:
     """Height and width to which the package enlarges the photo before the crop."""
-    height, width = _photo(photo).shape[:2]
+    height, width = _photo(photo, step).shape[:2]
     return _times((height, width), max(1, image_HW3.shape[0] / height, image_HW3.shape[1] / width))
 
 
@@ -90,28 +107,29 @@ def _offset(size: Size, image_HW3: UInt8Image, key: Key) -> tuple[int, int]:
     return top, left
 
 
-def _frosted(image_HW3: UInt8Image, severity: int, photo: int, size: Size, top: int, left: int) -> UInt8Image:
+def _frosted(image_HW3: UInt8Image, frost: Frost, number: int, size: Size, top: int, left: int) -> UInt8Image:
     height, width = image_HW3.shape[:2]
-    if size == _photo(photo).shape[:2]:
-        crop_HW3 = _photo(photo)[top : top + height, left : left + width]
-    elif size == _larger_photo(photo).shape[:2]:
-        crop_HW3 = _larger_photo(photo)[top : top + height, left : left + width]
+    photo_HW3 = _photo(number, frost.step)
+    if size == photo_HW3.shape[:2]:
+        crop_HW3 = photo_HW3[top : top + height, left : left + width]
+    elif frost.step == 1 and size == _larger_photo(number).shape[:2]:
+        crop_HW3 = _larger_photo(number)[top : top + height, left : left + width]
     else:
-        crop_HW3 = enlarged_crop(_photo(photo), size, slice(top, top + height), slice(left, left + width))
+        crop_HW3 = enlarged_crop(photo_HW3, size, slice(top, top + height), slice(left, left + width))
     frosted = np.empty(image_HW3.shape, np.uint8)
-    shares = IMAGE[severity - 1], FROST[severity - 1]
+    shares = frost.image, frost.frost
     _add(image_HW3.reshape(height, -1), crop_HW3.reshape(height, -1), *shares, frosted.reshape(height, -1))
     return frosted
 
 
 @cache
-def _photo(number: int) -> UInt8Image:
-    """The photo of this number, RGB, read once."""
+def _photo(number: int, step: int = 1) -> UInt8Image:
+    """The photo of this number, RGB, read once; of its rows and columns, the middle one of `step`."""
     from PIL import Image
 
     path = _folder() / PHOTOS[number]
     try:
-        return np.array(Image.open(path).convert("RGB"))
+        return np.array(np.array(Image.open(path).convert("RGB"))[step // 2 :: step, step // 2 :: step])
     except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for a damaged file
         raise UserError(
             f"frost needs the photo {path}, which is missing or damaged ({error}).\n"
@@ -202,6 +220,8 @@ CORRUPTION = Corruption(
     group="weather",
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
-    as_package=apply_package,
-    digests=MappingProxyType({"published": "e8e331d65c695aa7", "imagecorruptions": "28c642340c417eba"}),
+    variants=MappingProxyType({"imagecorruptions": apply_package, "cifar": partial(apply, constants=CIFAR)}),
+    digests=MappingProxyType(
+        {"published": "e8e331d65c695aa7", "imagecorruptions": "28c642340c417eba", "cifar": "4dccb53d249a360b"}
+    ),
 )

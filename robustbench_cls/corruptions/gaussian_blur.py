@@ -9,6 +9,8 @@ the 256.
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `gaussian_blur` of hendrycks/robustness.
 """
 
+from collections.abc import Sequence
+from functools import partial
 from types import MappingProxyType
 
 from robustbench_cls.core.arrays import UInt8Image
@@ -19,15 +21,18 @@ from robustbench_cls.corruptions.gaussian import blur
 SIGMA = (1, 2, 3, 4, 6)
 """Standard deviation by severity, in pixels."""
 
+CIFAR = (0.4, 0.6, 0.7, 0.8, 1)
+"""The same of CIFAR-10-C, from `make_cifar_c.py` of hendrycks/robustness."""
 
-def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
+
+def apply(image_HW3: UInt8Image, severity: int, key: Key, constants: Sequence[float] = SIGMA) -> UInt8Image:
     """See `Corruption.apply`."""
-    return render(image_HW3, severity)
+    return render(image_HW3, severity, constants)
 
 
-def render(image_HW3: UInt8Image, severity: int) -> UInt8Image:
+def render(image_HW3: UInt8Image, severity: int, constants: Sequence[float] = SIGMA) -> UInt8Image:
     """The blurred image."""
-    return blur(image_HW3, SIGMA[severity - 1])
+    return blur(image_HW3, constants[severity - 1])
 
 
 CORRUPTION = Corruption(
@@ -36,5 +41,6 @@ CORRUPTION = Corruption(
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
     counted=False,
-    digests=MappingProxyType({"published": "2bffd89f6ae0500e"}),
+    variants=MappingProxyType({"cifar": partial(apply, constants=CIFAR)}),
+    digests=MappingProxyType({"published": "2bffd89f6ae0500e", "cifar": "8d59712b61364194"}),
 )

@@ -8,7 +8,8 @@ Randomness: stream 0, a normal for each value in the order HW3.
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `gaussian_noise` of hendrycks/robustness.
 """
 
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, partial
 from types import MappingProxyType
 
 import numpy as np
@@ -24,18 +25,23 @@ from robustbench_cls.corruptions.tables import look_up
 SIGMA = (0.08, 0.12, 0.18, 0.26, 0.38)
 """Standard deviation by severity, as a fraction of the range 0..255."""
 
+CIFAR = (0.04, 0.06, 0.08, 0.09, 0.1)
+"""The same of CIFAR-10-C, from `make_cifar_c.py` of hendrycks/robustness."""
 
-def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
+
+def apply(image_HW3: UInt8Image, severity: int, key: Key, constants: Sequence[float] = SIGMA) -> UInt8Image:
     """See `Corruption.apply`."""
     levels_HW3 = scratch("noise_levels", image_HW3.shape, np.int16)
     uniform_HW3 = uniform16(key, image_HW3.shape, lasting=False)
-    look_up(uniform_HW3.reshape(-1), _levels_of_quantiles(severity), levels_HW3.reshape(-1))
+    look_up(uniform_HW3.reshape(-1), _levels_of_quantiles(constants[severity - 1]), levels_HW3.reshape(-1))
     return _noisy(image_HW3, levels_HW3)
 
 
-def render(image_HW3: UInt8Image, severity: int, normal_HW3: Float32Array) -> UInt8Image:
+def render(
+    image_HW3: UInt8Image, severity: int, normal_HW3: Float32Array, constants: Sequence[float] = SIGMA
+) -> UInt8Image:
     """The image with the noise of this field of standard normal numbers."""
-    return _noisy(image_HW3, _levels(normal_HW3, severity))
+    return _noisy(image_HW3, _levels(normal_HW3, constants[severity - 1]))
 
 
 def _noisy(image_HW3: UInt8Image, levels_HW3: Int16Array) -> UInt8Image:
@@ -44,15 +50,15 @@ def _noisy(image_HW3: UInt8Image, levels_HW3: Int16Array) -> UInt8Image:
     return noisy
 
 
-def _levels(normal: Float32Array, severity: int) -> Int16Array:
+def _levels(normal: Float32Array, sigma: float) -> Int16Array:
     """The noise rounded down. The image's levels are whole, so adding this rounds the sum down."""
-    levels: Int16Array = np.floor(normal * (SIGMA[severity - 1] * 255)).astype(np.int16)
+    levels: Int16Array = np.floor(normal * (sigma * 255)).astype(np.int16)
     return levels
 
 
 @cache
-def _levels_of_quantiles(severity: int) -> Int16Array:
-    return _levels(quantiles(), severity)
+def _levels_of_quantiles(sigma: float) -> Int16Array:
+    return _levels(quantiles(), sigma)
 
 
 @kernel
@@ -67,5 +73,6 @@ CORRUPTION = Corruption(
     group="noise",
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
-    digests=MappingProxyType({"published": "54b82fd8d9f94f34"}),
+    variants=MappingProxyType({"cifar": partial(apply, constants=CIFAR)}),
+    digests=MappingProxyType({"published": "54b82fd8d9f94f34", "cifar": "e871f8114be2ca45"}),
 )

@@ -13,7 +13,10 @@ With n = 2 d: dx = (n u >> 16) - d, dy = (n (n u mod 65536) >> 16) - d; probabil
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `glass_blur` of hendrycks/robustness.
 """
 
+from collections.abc import Sequence
+from functools import partial
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,34 +28,43 @@ from robustbench_cls.core.scratch import scratch
 from robustbench_cls.corruptions.gaussian import blur
 from robustbench_cls.corruptions.streams import uniform16
 
-SIGMA = (0.7, 0.9, 1, 1.1, 1.5)
-"""Standard deviation of both blurs by severity, in pixels."""
 
-REACH = (1, 2, 2, 3, 4)
-"""The largest offset d by severity, in pixels."""
+class Glass(NamedTuple):
+    """The constants of one severity."""
 
-ROUNDS = (2, 1, 3, 2, 2)
-"""How often each pixel changes, by severity."""
+    sigma: float
+    """Standard deviation of both blurs, in pixels."""
+    reach: int
+    """The largest offset d, in pixels."""
+    rounds: int
+    """How often each pixel changes."""
 
 
-def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
+GLASS = (Glass(0.7, 1, 2), Glass(0.9, 2, 1), Glass(1, 2, 3), Glass(1.1, 3, 2), Glass(1.5, 4, 2))
+CIFAR = (Glass(0.05, 1, 1), Glass(0.25, 1, 1), Glass(0.4, 1, 1), Glass(0.25, 1, 2), Glass(0.4, 1, 2))
+"""The same of CIFAR-10-C, from `make_cifar_c.py` of hendrycks/robustness."""
+
+
+def apply(image_HW3: UInt8Image, severity: int, key: Key, constants: Sequence[Glass] = GLASS) -> UInt8Image:
     """See `Corruption.apply`."""
-    return render(image_HW3, severity, offsets(key, image_HW3.shape[0], image_HW3.shape[1], severity))
+    glass, (height, width) = constants[severity - 1], image_HW3.shape[:2]
+    return render(image_HW3, severity, offsets(key, height, width, glass), constants)
 
 
-def offsets(key: Key, height: int, width: int, severity: int) -> Int8Array:
+def offsets(key: Key, height: int, width: int, glass: Glass) -> Int8Array:
     """The offsets that `render` takes, drawn from the key."""
-    reach = REACH[severity - 1]
-    shape = (ROUNDS[severity - 1], height - 2 * reach, width - 2 * reach)
+    shape = (glass.rounds, height - 2 * glass.reach, width - 2 * glass.reach)
     offsets_2IRC = np.empty((2, *shape), np.int8)
-    _scale(uniform16(key, shape, lasting=False).reshape(-1), np.uint32(reach), offsets_2IRC.reshape(2, -1))
+    _scale(uniform16(key, shape, lasting=False).reshape(-1), np.uint32(glass.reach), offsets_2IRC.reshape(2, -1))
     return offsets_2IRC
 
 
-def render(image_HW3: UInt8Image, severity: int, offsets_2IRC: Int8Array) -> UInt8Image:
+def render(
+    image_HW3: UInt8Image, severity: int, offsets_2IRC: Int8Array, constants: Sequence[Glass] = GLASS
+) -> UInt8Image:
     """The image after these offsets: dx and dy of each round, row and column, from the bottom right corner on."""
     height, width, _ = image_HW3.shape
-    sigma, reach = SIGMA[severity - 1], REACH[severity - 1]
+    sigma, reach, _ = constants[severity - 1]
     shuffled = blur(image_HW3, sigma)
     pixels_N = scratch("glass_pixels", (height * width,), np.uint32)
     _pack(shuffled.reshape(-1, 3), pixels_N)
@@ -111,5 +123,6 @@ CORRUPTION = Corruption(
     group="blur",
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
-    digests=MappingProxyType({"published": "09709cd30ec0ea85"}),
+    variants=MappingProxyType({"cifar": partial(apply, constants=CIFAR)}),
+    digests=MappingProxyType({"published": "09709cd30ec0ea85", "cifar": "ba7c49acbf95fcd6"}),
 )

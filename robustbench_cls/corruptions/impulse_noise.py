@@ -9,6 +9,8 @@ there to the amount gives pepper. Amounts are in 65,536ths, so they are exact to
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `impulse_noise` of hendrycks/robustness.
 """
 
+from collections.abc import Sequence
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -22,15 +24,20 @@ from robustbench_cls.corruptions.streams import uniform16
 AMOUNT = (0.03, 0.06, 0.09, 0.17, 0.27)
 """Share of the values that are replaced, by severity."""
 
+CIFAR = (0.01, 0.02, 0.03, 0.05, 0.07)
+"""The same of CIFAR-10-C, from `make_cifar_c.py` of hendrycks/robustness."""
 
-def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
+
+def apply(image_HW3: UInt8Image, severity: int, key: Key, constants: Sequence[float] = AMOUNT) -> UInt8Image:
     """See `Corruption.apply`."""
-    return render(image_HW3, severity, uniform16(key, image_HW3.shape, lasting=False))
+    return render(image_HW3, severity, uniform16(key, image_HW3.shape, lasting=False), constants)
 
 
-def render(image_HW3: UInt8Image, severity: int, uniform_HW3: UInt16Array) -> UInt8Image:
+def render(
+    image_HW3: UInt8Image, severity: int, uniform_HW3: UInt16Array, constants: Sequence[float] = AMOUNT
+) -> UInt8Image:
     """The image with the noise of this field of integers 0..65535."""
-    pepper = np.uint16(round(AMOUNT[severity - 1] * 65536))
+    pepper = np.uint16(round(constants[severity - 1] * 65536))
     salt = np.uint16(pepper // 2)
     noisy = np.empty_like(image_HW3)
     _replace(image_HW3.reshape(-1), uniform_HW3.reshape(-1), salt, pepper, noisy.reshape(-1))
@@ -55,5 +62,6 @@ CORRUPTION = Corruption(
     group="noise",
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
-    digests=MappingProxyType({"published": "e63ab4200b436850"}),
+    variants=MappingProxyType({"cifar": partial(apply, constants=CIFAR)}),
+    digests=MappingProxyType({"published": "e63ab4200b436850", "cifar": "eef7096bc6091649"}),
 )

@@ -11,6 +11,7 @@ from io import BytesIO
 import numpy as np
 
 from robustbench_cls.core.arrays import UInt8Image, UInt16Array
+from robustbench_cls.core.corruption import Variant
 from robustbench_cls.corruptions.checks import plain, require_images, require_integer
 from robustbench_cls.corruptions.jpeg_blocks import divisors, through_steps
 from robustbench_cls.corruptions.jpeg_planes import image_of, planes_of
@@ -41,6 +42,11 @@ CHROMA_STEPS = (
     *((99,) * 8,) * 4,
 )
 """Those of Cb and Cr: table K.2."""
+
+
+def stored_quality(variant: Variant) -> int:
+    """The quality at which images of this variant are saved; 0 for CIFAR-10-C, which is an array of pixels."""
+    return 0 if variant == "cifar" else QUALITY
 
 
 def jpeg_roundtrip(image_HW3: UInt8Image, quality: int = QUALITY) -> UInt8Image:

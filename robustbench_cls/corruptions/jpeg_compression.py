@@ -6,6 +6,8 @@ Like all published files, those of this corruption were then saved once more, at
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `jpeg_compression` of hendrycks/robustness.
 """
 
+from collections.abc import Sequence
+from functools import partial
 from types import MappingProxyType
 
 from robustbench_cls.core.arrays import UInt8Image
@@ -16,15 +18,18 @@ from robustbench_cls.corruptions.jpeg import jpeg_roundtrip
 QUALITY = (25, 18, 15, 10, 7)
 """JPEG quality by severity, as Pillow counts."""
 
+CIFAR = (80, 65, 58, 50, 40)
+"""The same of CIFAR-10-C, from `make_cifar_c.py` of hendrycks/robustness."""
 
-def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
+
+def apply(image_HW3: UInt8Image, severity: int, key: Key, constants: Sequence[int] = QUALITY) -> UInt8Image:
     """See `Corruption.apply`."""
-    return render(image_HW3, severity)
+    return render(image_HW3, severity, constants)
 
 
-def render(image_HW3: UInt8Image, severity: int) -> UInt8Image:
+def render(image_HW3: UInt8Image, severity: int, constants: Sequence[int] = QUALITY) -> UInt8Image:
     """The image after saving as JPEG and loading again."""
-    return jpeg_roundtrip(image_HW3, QUALITY[severity - 1])
+    return jpeg_roundtrip(image_HW3, constants[severity - 1])
 
 
 CORRUPTION = Corruption(
@@ -32,5 +37,6 @@ CORRUPTION = Corruption(
     group="digital",
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
-    digests=MappingProxyType({"published": "4b73fcdb8cd16524"}),
+    variants=MappingProxyType({"cifar": partial(apply, constants=CIFAR)}),
+    digests=MappingProxyType({"published": "4b73fcdb8cd16524", "cifar": "9fa7eb032d9db2e2"}),
 )

@@ -15,6 +15,8 @@ Randomness: the angle, number 0 of stream 0 times 90, less 45.
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `motion_blur` of hendrycks/robustness.
 """
 
+from collections.abc import Sequence
+from functools import partial
 from types import MappingProxyType
 
 from robustbench_cls.core.arrays import UInt8Image
@@ -23,20 +25,20 @@ from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions.motion import AS_IMAGEMAGICK, DOWN, blur, taps, taps_of_package
 from robustbench_cls.corruptions.streams import fraction
 
-RADIUS = (10, 15, 15, 15, 20)
-"""Half the number of taps by severity, px."""
+TAPS = ((10, 3.0), (15, 5.0), (15, 8.0), (15, 12.0), (20, 15.0))
+"""Half the number of taps, and the standard deviation of the Gaussian, by severity, px."""
 
-SIGMA = (3, 5, 8, 12, 15)
-"""Standard deviation of the Gaussian by severity, px."""
+CIFAR = ((6, 1.0), (6, 1.5), (6, 2.0), (8, 2.0), (9, 2.5))
+"""The same of CIFAR-10-C, from `make_cifar_c.py` of hendrycks/robustness."""
 
 
-def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
+def apply(image_HW3: UInt8Image, severity: int, key: Key, constants: Sequence[tuple[int, float]] = TAPS) -> UInt8Image:
     """See `Corruption.apply`."""
-    return render(image_HW3, severity, angle(key))
+    return render(image_HW3, severity, angle(key), constants)
 
 
 def apply_package(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
-    """See `Corruption.as_package`."""
+    """The package's: see `Corruption.apply`."""
     return render_package(image_HW3, severity, angle(key))
 
 
@@ -45,15 +47,17 @@ def angle(key: Key) -> float:
     return fraction(key, 0) * 90 - 45
 
 
-def render(image_HW3: UInt8Image, severity: int, degrees: float) -> UInt8Image:
+def render(
+    image_HW3: UInt8Image, severity: int, degrees: float, constants: Sequence[tuple[int, float]] = TAPS
+) -> UInt8Image:
     """The image blurred along this angle."""
-    return blur(image_HW3, taps(RADIUS[severity - 1], SIGMA[severity - 1], degrees), AS_IMAGEMAGICK)
+    return blur(image_HW3, taps(*constants[severity - 1], degrees), AS_IMAGEMAGICK)
 
 
 def render_package(image_HW3: UInt8Image, severity: int, degrees: float) -> UInt8Image:
     """The image blurred along this angle, as the package does it."""
     height, width = image_HW3.shape[:2]
-    return blur(image_HW3, taps_of_package(RADIUS[severity - 1], SIGMA[severity - 1], degrees, height, width), DOWN)
+    return blur(image_HW3, taps_of_package(*TAPS[severity - 1], degrees, height, width), DOWN)
 
 
 CORRUPTION = Corruption(
@@ -61,6 +65,8 @@ CORRUPTION = Corruption(
     group="blur",
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
-    as_package=apply_package,
-    digests=MappingProxyType({"published": "81d026ebd43c33bb", "imagecorruptions": "a36a47568eaa8e30"}),
+    variants=MappingProxyType({"imagecorruptions": apply_package, "cifar": partial(apply, constants=CIFAR)}),
+    digests=MappingProxyType(
+        {"published": "81d026ebd43c33bb", "imagecorruptions": "a36a47568eaa8e30", "cifar": "7722ac8ce77518ae"}
+    ),
 )

@@ -10,7 +10,8 @@ No randomness.
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `pixelate` of hendrycks/robustness.
 """
 
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Any
 
@@ -26,17 +27,20 @@ from robustbench_cls.core.scratch import scratch
 FRACTION = (0.6, 0.5, 0.4, 0.3, 0.25)
 """Side of the small image as a share of the image's side, by severity."""
 
+CIFAR = (0.95, 0.9, 0.85, 0.75, 0.65)
+"""The same of CIFAR-10-C, from `make_cifar_c.py` of hendrycks/robustness."""
 
-def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
+
+def apply(image_HW3: UInt8Image, severity: int, key: Key, constants: Sequence[float] = FRACTION) -> UInt8Image:
     """See `Corruption.apply`."""
-    return render(image_HW3, severity)
+    return render(image_HW3, severity, constants)
 
 
-def render(image_HW3: UInt8Image, severity: int) -> UInt8Image:
+def render(image_HW3: UInt8Image, severity: int, constants: Sequence[float] = FRACTION) -> UInt8Image:
     """The image in large pixels."""
     height, width, _ = image_HW3.shape
-    rows = int(height * FRACTION[severity - 1])
-    columns = int(width * FRACTION[severity - 1])
+    rows = int(height * constants[severity - 1])
+    columns = int(width * constants[severity - 1])
     fewest, places_w, weights_r = _windows(width, columns)
     windows_R = scratch("pixelate_windows", (6 * width + 1,), np.uint16)
     sums_r = scratch("pixelate_sums", (3 * columns + 1,), np.uint16)
@@ -170,5 +174,6 @@ CORRUPTION = Corruption(
     group="digital",
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
-    digests=MappingProxyType({"published": "f73071e19a089af7"}),
+    variants=MappingProxyType({"cifar": partial(apply, constants=CIFAR)}),
+    digests=MappingProxyType({"published": "f73071e19a089af7", "cifar": "555c060548bf20a0"}),
 )

@@ -12,7 +12,8 @@ level higher. No randomness.
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `saturate` of hendrycks/robustness.
 """
 
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, partial
 from types import MappingProxyType
 
 import numpy as np
@@ -27,22 +28,27 @@ from robustbench_cls.corruptions.tables import look_up
 CHANGE = ((0.3, 0.0), (0.1, 0.0), (2.0, 0.0), (5.0, 0.1), (20.0, 0.2))
 """Factor of the saturation, and the amount added to it, by severity."""
 
+CIFAR = ((0.3, 0.0), (0.1, 0.0), (1.5, 0.0), (2.0, 0.1), (2.5, 0.2))
+"""The same of CIFAR-10-C, from `make_cifar_c.py` of hendrycks/robustness."""
 
-def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
+
+def apply(
+    image_HW3: UInt8Image, severity: int, key: Key, constants: Sequence[tuple[float, float]] = CHANGE
+) -> UInt8Image:
     """See `Corruption.apply`."""
-    return render(image_HW3, severity)
+    return render(image_HW3, severity, constants)
 
 
-def render(image_HW3: UInt8Image, severity: int) -> UInt8Image:
+def render(image_HW3: UInt8Image, severity: int, constants: Sequence[tuple[float, float]] = CHANGE) -> UInt8Image:
     """The image with its saturation changed."""
+    factor, added = constants[severity - 1]
     pixels = image_HW3.size // 3
     places_P = scratch("saturate_places", (pixels,), np.uint16)
     ratios_P = scratch("saturate_ratios", (pixels,), np.float32)
     saturated = np.empty_like(image_HW3)
     _extremes(image_HW3.reshape(-1), places_P)
-    look_up(places_P, _ratios(severity), ratios_P)
-    added = np.float32(CHANGE[severity - 1][1])
-    _stretch(image_HW3.reshape(-1), places_P, ratios_P, added, saturated.reshape(-1))
+    look_up(places_P, _ratios(factor, added), ratios_P)
+    _stretch(image_HW3.reshape(-1), places_P, ratios_P, np.float32(added), saturated.reshape(-1))
     return saturated
 
 
@@ -51,9 +57,8 @@ _LIFT = 1 / 1024
 
 
 @cache
-def _ratios(severity: int) -> Float32Array:
+def _ratios(factor: float, added: float) -> Float32Array:
     """The ratio of new to old saturation, by 256 * largest channel + smallest channel."""
-    factor, added = CHANGE[severity - 1]
     largest = np.repeat(np.arange(256), 256)
     smallest = np.minimum(np.tile(np.arange(256), 256), largest)
     spread = np.maximum(largest - smallest, 1)
@@ -93,5 +98,6 @@ CORRUPTION = Corruption(
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
     counted=False,
-    digests=MappingProxyType({"published": "a8bfbfe5a24c6da6"}),
+    variants=MappingProxyType({"cifar": partial(apply, constants=CIFAR)}),
+    digests=MappingProxyType({"published": "a8bfbfe5a24c6da6", "cifar": "a8419d2db1c9b0da"}),
 )

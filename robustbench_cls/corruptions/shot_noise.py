@@ -3,15 +3,17 @@
 Each value becomes an independent Poisson count whose mean is proportional to it, scaled back, clipped and rounded
 down. The code that made the published files does the same.
 
-Randomness: stream 0, a uniform16 for each value in the order HW3. Its upper bits choose one of the 2^k >= photons + 1
-columns of the value's alias table, and its lower bits are compared with the column's threshold, so probabilities are
-exact to 65,536ths. Counts above that of white would be clipped anyway, so all of them are drawn as one.
+Randomness: stream 0, a uniform16 for each value in the order HW3. Its upper bits choose one of the 2^k columns of the
+value's alias table, of which there are as many as levels that can come out, or more. Its lower bits are compared with
+the column's threshold, so probabilities are exact to 65,536ths. Counts above that of white would be clipped anyway, so
+all of them are drawn as one.
 
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `shot_noise` of hendrycks/robustness. Alias tables: Walker
 1977, doi:10.1145/355744.355749, filled as in Vose 1991, doi:10.1109/32.92917.
 """
 
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, partial
 from math import exp
 from types import MappingProxyType
 
@@ -28,15 +30,20 @@ from robustbench_cls.corruptions.tables import look_up
 PHOTONS = (60, 25, 12, 5, 3)
 """Mean count of a white value, by severity."""
 
+CIFAR = (500, 250, 100, 75, 50)
+"""The same of CIFAR-10-C, from `make_cifar_c.py` of hendrycks/robustness."""
 
-def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
+
+def apply(image_HW3: UInt8Image, severity: int, key: Key, constants: Sequence[int] = PHOTONS) -> UInt8Image:
     """See `Corruption.apply`."""
-    return render(image_HW3, severity, uniform16(key, image_HW3.shape, lasting=False))
+    return render(image_HW3, severity, uniform16(key, image_HW3.shape, lasting=False), constants)
 
 
-def render(image_HW3: UInt8Image, severity: int, uniform_HW3: UInt16Array) -> UInt8Image:
+def render(
+    image_HW3: UInt8Image, severity: int, uniform_HW3: UInt16Array, constants: Sequence[int] = PHOTONS
+) -> UInt8Image:
     """The image with the noise of this field of integers 0..65535."""
-    table = alias_table(severity)
+    table = alias_table(constants[severity - 1])
     columns = table.shape[1]
     bits = np.uint16(16 - (columns.bit_length() - 1))
     uniform_N = uniform_HW3.reshape(-1)
@@ -49,22 +56,23 @@ def render(image_HW3: UInt8Image, severity: int, uniform_HW3: UInt16Array) -> UI
     return noisy
 
 
-def level(count: int, severity: int) -> int:
-    """The level, 0..255, of a count of photons."""
-    return int(np.clip(count / float(PHOTONS[severity - 1]), 0, 1) * 255)
+def level(count: int, photons: int) -> int:
+    """The level, 0..255, of a count of photons where white has this mean."""
+    return int(np.clip(count / float(photons), 0, 1) * 255)
 
 
 @cache
-def alias_table(severity: int) -> UInt32Array:
+def alias_table(photons: int) -> UInt32Array:
     """The columns of each value 0..255, one row each: threshold << 16 | level at or above it << 8 | level under it."""
-    photons = PHOTONS[severity - 1]
-    columns = 1 << photons.bit_length()  # more than photons, so at least photons + 1 outcomes
+    levels_C = np.array([level(count, photons) for count in range(photons + 1)])
+    levels, firsts = np.unique(levels_C, return_index=True)  # counts of one level are one outcome
+    columns = 1 << (len(levels) - 1).bit_length()
     table = np.zeros((256, columns), np.uint32)
-    levels = [level(count, severity) for count in range(photons + 1)]
     for value in range(256):
-        for column, (under, other, share) in enumerate(_alias(_probabilities(value / 255 * photons, photons), columns)):
+        probabilities = np.add.reduceat(_probabilities(value / 255 * photons, photons), firsts)
+        for column, (under, other, share) in enumerate(_alias(probabilities.tolist(), columns)):
             threshold = round(share * (65536 // columns))
-            table[value, column] = threshold << 16 | levels[other] << 8 | levels[under]
+            table[value, column] = threshold << 16 | int(levels[other]) << 8 | int(levels[under])
     return table
 
 
@@ -114,5 +122,6 @@ CORRUPTION = Corruption(
     group="noise",
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
-    digests=MappingProxyType({"published": "cd78429a6ce4e1a0"}),
+    variants=MappingProxyType({"cifar": partial(apply, constants=CIFAR)}),
+    digests=MappingProxyType({"published": "cd78429a6ce4e1a0", "cifar": "5607b458de6ff6b0"}),
 )

@@ -17,9 +17,11 @@ Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `snow` of hendrycks/rob
 maps corners to corners, as `scipy.ndimage.zoom` of order 1.
 """
 
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import lru_cache, partial
 from math import ceil
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,94 +32,111 @@ from robustbench_cls.core.keys import Key
 from robustbench_cls.corruptions.motion import AS_IMAGEMAGICK, NEAREST, blur, taps, taps_of_package
 from robustbench_cls.corruptions.streams import fraction, normals
 
-MEAN = (0.1, 0.2, 0.55, 0.55, 0.55)
-"""Mean of the noise by severity; 1 is white."""
 
-DEVIATION = 0.3
-"""Standard deviation of the noise."""
+class Snow(NamedTuple):
+    """The constants of one severity."""
 
-ENLARGEMENT = (3, 2, 4, 4.5, 2.5)
-"""Factor by which the noise is enlarged, by severity: it sets the size of the flakes."""
-
-THRESHOLD = (0.5, 0.5, 0.9, 0.85, 0.85)
-"""Values under this are no flake, by severity."""
-
-RADIUS = (10, 12, 12, 12, 12)
-"""Half the number of taps of the blur by severity, px."""
-
-SIGMA = (4, 4, 8, 8, 12)
-"""Standard deviation of the blur by severity, px."""
-
-KEPT = (0.8, 0.7, 0.7, 0.65, 0.55)
-"""Share of the image that is not whitened, by severity."""
+    mean: float
+    """Mean of the noise; 1 is white."""
+    deviation: float
+    """Standard deviation of the noise."""
+    enlargement: float
+    """Factor by which the noise is enlarged: it sets the size of the flakes."""
+    threshold: float
+    """Values under this are no flake."""
+    radius: int
+    """Half the number of taps of the blur, px."""
+    sigma: float
+    """Standard deviation of the blur, px."""
+    kept: float
+    """Share of the image that is not whitened."""
 
 
-def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
+SNOW = (
+    Snow(0.1, 0.3, 3, 0.5, 10, 4, 0.8),
+    Snow(0.2, 0.3, 2, 0.5, 12, 4, 0.7),
+    Snow(0.55, 0.3, 4, 0.9, 12, 8, 0.7),
+    Snow(0.55, 0.3, 4.5, 0.85, 12, 8, 0.65),
+    Snow(0.55, 0.3, 2.5, 0.85, 12, 12, 0.55),
+)
+CIFAR = (
+    Snow(0.1, 0.2, 1, 0.6, 8, 3, 0.95),
+    Snow(0.1, 0.2, 1, 0.5, 10, 4, 0.9),
+    Snow(0.15, 0.3, 1.75, 0.55, 10, 4, 0.9),
+    Snow(0.25, 0.3, 2.25, 0.6, 12, 6, 0.85),
+    Snow(0.3, 0.3, 1.25, 0.65, 14, 12, 0.8),
+)
+"""The same of CIFAR-10-C, from `make_cifar_c.py` of hendrycks/robustness."""
+
+
+def apply(image_HW3: UInt8Image, severity: int, key: Key, constants: Sequence[Snow] = SNOW) -> UInt8Image:
     """See `Corruption.apply`."""
-    return render(image_HW3, severity, *draw(image_HW3, severity, key))
+    return render(image_HW3, severity, *draw(image_HW3, constants[severity - 1], key), constants)
 
 
 def apply_package(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
-    """See `Corruption.as_package`."""
-    return render_package(image_HW3, severity, *draw(image_HW3, severity, key))
+    """The package's: see `Corruption.apply`."""
+    return render_package(image_HW3, severity, *draw(image_HW3, SNOW[severity - 1], key))
 
 
-def draw(image_HW3: UInt8Image, severity: int, key: Key) -> tuple[Float32Array, float]:
+def draw(image_HW3: UInt8Image, snow: Snow, key: Key) -> tuple[Float32Array, float]:
     """Draw the normal field and the angle that `render` takes."""
-    rows, columns = (centre(size, severity) for size in image_HW3.shape[:2])
+    rows, columns = (centre(size, snow) for size in image_HW3.shape[:2])
     field_HW = normals(key, (rows.stop - rows.start, columns.stop - columns.start), stream=1)
     return field_HW, fraction(key, 0) * 90 - 135
 
 
-def centre(size: int, severity: int) -> slice:
+def centre(size: int, snow: Snow) -> slice:
     """The part of an axis of the noise that is enlarged."""
-    used = ceil(size / ENLARGEMENT[severity - 1])
+    used = ceil(size / snow.enlargement)
     start = (size - used) // 2
     return slice(start, start + used)
 
 
-def render(image_HW3: UInt8Image, severity: int, normal_HW: Float32Array, degrees: float) -> UInt8Image:
+def render(
+    image_HW3: UInt8Image, severity: int, normal_HW: Float32Array, degrees: float, constants: Sequence[Snow] = SNOW
+) -> UInt8Image:
     """The image under snow: standard normal numbers of the `centre` make the flakes, and the angle is their fall."""
-    height, width = image_HW3.shape[:2]
-    flakes_HW = _flakes(normal_HW, severity)
+    (height, width), snow = image_HW3.shape[:2], constants[severity - 1]
+    flakes_HW = _flakes(normal_HW, snow)
     top, left = (flakes_HW.shape[0] - height) // 2, (flakes_HW.shape[1] - width) // 2
     layer_HW = flakes_HW[top : top + height, left : left + width].astype(np.uint8)
-    along = taps(RADIUS[severity - 1], SIGMA[severity - 1], degrees)
-    return _snowed(image_HW3, severity, blur(layer_HW, along, AS_IMAGEMAGICK))
+    along = taps(snow.radius, snow.sigma, degrees)
+    return _snowed(image_HW3, snow, blur(layer_HW, along, AS_IMAGEMAGICK))
 
 
 def render_package(image_HW3: UInt8Image, severity: int, normal_HW: Float32Array, degrees: float) -> UInt8Image:
     """The image under the same snow as the package makes it."""
-    height, width = image_HW3.shape[:2]
-    flakes_HW = _flakes(normal_HW, severity)
-    along = taps_of_package(RADIUS[severity - 1], SIGMA[severity - 1], degrees, *flakes_HW.shape)
+    (height, width), snow = image_HW3.shape[:2], SNOW[severity - 1]
+    flakes_HW = _flakes(normal_HW, snow)
+    along = taps_of_package(snow.radius, snow.sigma, degrees, *flakes_HW.shape)
     blurred_HW = blur(flakes_HW, along, NEAREST)
-    return _snowed(image_HW3, severity, np.ascontiguousarray(blurred_HW[:height, :width]))
+    return _snowed(image_HW3, snow, np.ascontiguousarray(blurred_HW[:height, :width]))
 
 
-def _flakes(normal_HW: Float32Array, severity: int) -> Float32Array:
+def _flakes(normal_HW: Float32Array, snow: Snow) -> Float32Array:
     """The flakes: the field enlarged, 0..255."""
-    mean, threshold = np.float32(MEAN[severity - 1]), np.float32(THRESHOLD[severity - 1])
-    (upper_H, lower_share_H), (left_W, right_share_W) = (_places(size, severity) for size in normal_HW.shape)
-    noise_HW = normal_HW * np.float32(DEVIATION) + mean
+    mean, deviation, threshold = np.float32(snow.mean), np.float32(snow.deviation), np.float32(snow.threshold)
+    (upper_H, lower_share_H), (left_W, right_share_W) = (_places(size, snow.enlargement) for size in normal_HW.shape)
+    noise_HW = normal_HW * deviation + mean
     flakes_HW = np.empty((len(upper_H), len(left_W)), np.float32)
     _enlarge(noise_HW, upper_H, lower_share_H, left_W, right_share_W, threshold, flakes_HW)
     return flakes_HW
 
 
 @lru_cache(16)
-def _places(size: int, severity: int) -> tuple[Int64Array, Float32Array]:
+def _places(size: int, enlargement: float) -> tuple[Int64Array, Float32Array]:
     """For each place of the enlarged axis: the place at or before it in the axis, and the share of the next one."""
-    enlarged = round(size * ENLARGEMENT[severity - 1])
+    enlarged = round(size * enlargement)
     places = np.arange(enlarged) * ((size - 1) / (enlarged - 1))
     before = np.minimum(places.astype(np.int64), size - 2)
     return before, (places - before).astype(np.float32)
 
 
-def _snowed(image_HW3: UInt8Image, severity: int, layer_HW: UInt8Image) -> UInt8Image:
+def _snowed(image_HW3: UInt8Image, snow: Snow, layer_HW: UInt8Image) -> UInt8Image:
     height = image_HW3.shape[0]
     snowed = np.empty(image_HW3.shape, np.uint8)
-    kept = np.float32(KEPT[severity - 1])
+    kept = np.float32(snow.kept)
     _snow(image_HW3.reshape(height, -1), layer_HW, kept, snowed.reshape(height, -1))
     return snowed
 
@@ -175,6 +194,8 @@ CORRUPTION = Corruption(
     group="weather",
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
-    as_package=apply_package,
-    digests=MappingProxyType({"published": "34723a4c1b090a02", "imagecorruptions": "53a7c465b726ab66"}),
+    variants=MappingProxyType({"imagecorruptions": apply_package, "cifar": partial(apply, constants=CIFAR)}),
+    digests=MappingProxyType(
+        {"published": "34723a4c1b090a02", "imagecorruptions": "53a7c465b726ab66", "cifar": "f0ef3e77f2ee3d74"}
+    ),
 )

@@ -4,8 +4,8 @@ Where smoothed normal noise passes a threshold there is liquid. At severities 1 
 shaded by the distance from the drops' edges (Canny) after an emboss filter, and scaled to its strongest value. At 4
 and 5 it is mud, opaque and brown, with smoothed outlines. Results are rounded down.
 
-The code that made the published files does the same. At severity 1, 2 in 100 images of 32 px get no drop at all.
-There that code divides by zero and gives a black image; this module gives the image as it is.
+The code that made the published files does the same. With ImageNet-C's constants, 2 in 100 images of 32 px get no drop
+at all at severity 1. There that code divides by zero and gives a black image; this module gives the image as it is.
 
 Randomness: stream 0, a normal for each pixel in the order HW.
 
@@ -13,7 +13,10 @@ Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `spatter` of hendrycks/
 give the integers that OpenCV's do; edges and distances have files of their own.
 """
 
+from collections.abc import Sequence
+from functools import partial
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,23 +29,38 @@ from robustbench_cls.corruptions.edges import find_edges
 from robustbench_cls.corruptions.gaussian import smooth
 from robustbench_cls.corruptions.streams import normals
 
-MEAN = (0.65, 0.65, 0.65, 0.65, 0.67)
-"""Mean of the noise by severity."""
 
-DEVIATION = (0.3, 0.3, 0.3, 0.3, 0.4)
-"""Standard deviation of the noise by severity."""
+class Spatter(NamedTuple):
+    """The constants of one severity."""
 
-SIGMA = (4.0, 3.0, 2.0, 1.0, 1.0)
-"""Standard deviation in pixels of the Gaussian that smooths the noise, by severity."""
+    mean: float
+    """Mean of the noise."""
+    deviation: float
+    """Standard deviation of the noise."""
+    sigma: float
+    """Standard deviation in pixels of the Gaussian that smooths the noise."""
+    threshold: float
+    """There is liquid where the smoothed noise passes this."""
+    strength: float
+    """Of water, the opacity where it is strongest; of mud, the deviation in pixels that smooths its outlines."""
+    mud: bool = False
 
-THRESHOLD = (0.69, 0.68, 0.68, 0.65, 0.65)
-"""There is liquid where the smoothed noise passes this, by severity."""
 
-WATER = (0.6, 0.6, 0.5)
-"""Opacity of the strongest water, by severity 1 to 3."""
-
-MUD_SIGMA = 1.5
-"""Standard deviation in pixels of the Gaussian that smooths the outlines of mud."""
+SPATTER = (
+    Spatter(0.65, 0.3, 4.0, 0.69, 0.6),
+    Spatter(0.65, 0.3, 3.0, 0.68, 0.6),
+    Spatter(0.65, 0.3, 2.0, 0.68, 0.5),
+    Spatter(0.65, 0.3, 1.0, 0.65, 1.5, mud=True),
+    Spatter(0.67, 0.4, 1.0, 0.65, 1.5, mud=True),
+)
+CIFAR = (
+    Spatter(0.62, 0.1, 0.7, 0.7, 0.5),
+    Spatter(0.65, 0.1, 0.8, 0.7, 0.5),
+    Spatter(0.65, 0.3, 1.0, 0.69, 0.5),
+    Spatter(0.65, 0.1, 0.7, 0.69, 0.6, mud=True),
+    Spatter(0.65, 0.1, 0.5, 0.68, 0.6, mud=True),
+)
+"""The same of CIFAR-10-C, from `make_cifar_c.py` of hendrycks/robustness."""
 
 MUD_THRESHOLD = 0.8
 """The least opacity at which mud is seen."""
@@ -51,19 +69,21 @@ TURQUOISE = (175, 238, 238)
 BROWN = (63, 42, 20)
 
 
-def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
+def apply(image_HW3: UInt8Image, severity: int, key: Key, constants: Sequence[Spatter] = SPATTER) -> UInt8Image:
     """See `Corruption.apply`."""
-    return render(image_HW3, severity, normals(key, image_HW3.shape[:2]))
+    return render(image_HW3, severity, normals(key, image_HW3.shape[:2]), constants)
 
 
-def render(image_HW3: UInt8Image, severity: int, normal_HW: Float32Array) -> UInt8Image:
+def render(
+    image_HW3: UInt8Image, severity: int, normal_HW: Float32Array, constants: Sequence[Spatter] = SPATTER
+) -> UInt8Image:
     """The image under the drops of this field of standard normal numbers, or a copy of it where no drop falls."""
-    level = severity - 1
-    noise_HW = smooth(normal_HW[..., None], SIGMA[level])[..., 0]
-    _rescale(noise_HW.reshape(-1), np.float32(MEAN[level]), np.float32(DEVIATION[level]))
-    if level < len(WATER):
-        return _under_water(image_HW3, noise_HW, np.float32(THRESHOLD[level]), np.float32(WATER[level]))
-    return _under_mud(image_HW3, noise_HW, np.float32(THRESHOLD[level]))
+    spatter = constants[severity - 1]
+    noise_HW = smooth(normal_HW[..., None], spatter.sigma)[..., 0]
+    _rescale(noise_HW.reshape(-1), np.float32(spatter.mean), np.float32(spatter.deviation))
+    if spatter.mud:
+        return _under_mud(image_HW3, noise_HW, np.float32(spatter.threshold), spatter.strength)
+    return _under_water(image_HW3, noise_HW, np.float32(spatter.threshold), np.float32(spatter.strength))
 
 
 def shading(depth_HW: Int32Array) -> Int32Array:
@@ -93,10 +113,10 @@ def _under_water(
     return wet_HW3
 
 
-def _under_mud(image_HW3: UInt8Image, noise_HW: Float32Array, threshold: np.float32) -> UInt8Image:
+def _under_mud(image_HW3: UInt8Image, noise_HW: Float32Array, threshold: np.float32, sigma: float) -> UInt8Image:
     mud_HW = np.empty_like(noise_HW)
     _cover(noise_HW.reshape(-1), threshold, mud_HW.reshape(-1))
-    mud_HW = smooth(mud_HW[..., None], MUD_SIGMA)[..., 0]
+    mud_HW = smooth(mud_HW[..., None], sigma)[..., 0]
     muddy_HW3 = np.empty_like(image_HW3)
     _add_mud(_flat(image_HW3), mud_HW, np.float32(MUD_THRESHOLD), np.array(BROWN) / 255, _flat(muddy_HW3))
     return muddy_HW3
@@ -136,7 +156,8 @@ def _rescale(noise_N: Float32Array, mean: np.float32, deviation: np.float32) -> 
 @kernel
 def _depth(noise_N: Float32Array, threshold: np.float32, depth_N: Int32Array) -> None:
     for i in range(noise_N.size):
-        depth_N[i] = np.int32(noise_N[i] * np.float32(255)) if noise_N[i] >= threshold else np.int32(0)
+        level = np.int32(noise_N[i] * np.float32(255)) & np.int32(255)  # as 8 bits hold it: white is exceeded rarely
+        depth_N[i] = level if noise_N[i] >= threshold else np.int32(0)
 
 
 @kernel
@@ -255,5 +276,6 @@ CORRUPTION = Corruption(
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
     counted=False,
-    digests=MappingProxyType({"published": "87bcceaeb7424699"}),
+    variants=MappingProxyType({"cifar": partial(apply, constants=CIFAR)}),
+    digests=MappingProxyType({"published": "87bcceaeb7424699", "cifar": "c058350c454a68ba"}),
 )

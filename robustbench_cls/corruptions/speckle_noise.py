@@ -8,6 +8,8 @@ Randomness: stream 0, a normal for each value in the order HW3.
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `speckle_noise` of hendrycks/robustness.
 """
 
+from collections.abc import Sequence
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -21,16 +23,21 @@ from robustbench_cls.corruptions.streams import normals
 SIGMA = (0.15, 0.2, 0.35, 0.45, 0.6)
 """Standard deviation by severity, as a fraction of the value."""
 
+CIFAR = (0.06, 0.1, 0.12, 0.16, 0.2)
+"""The same of CIFAR-10-C, from `make_cifar_c.py` of hendrycks/robustness."""
 
-def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
+
+def apply(image_HW3: UInt8Image, severity: int, key: Key, constants: Sequence[float] = SIGMA) -> UInt8Image:
     """See `Corruption.apply`."""
-    return render(image_HW3, severity, normals(key, image_HW3.shape, lasting=False))
+    return render(image_HW3, severity, normals(key, image_HW3.shape, lasting=False), constants)
 
 
-def render(image_HW3: UInt8Image, severity: int, normal_HW3: Float32Array) -> UInt8Image:
+def render(
+    image_HW3: UInt8Image, severity: int, normal_HW3: Float32Array, constants: Sequence[float] = SIGMA
+) -> UInt8Image:
     """The image with the noise of this field of standard normal numbers."""
     noisy = np.empty_like(image_HW3)
-    _scale(image_HW3.reshape(-1), normal_HW3.reshape(-1), np.float32(SIGMA[severity - 1]), noisy.reshape(-1))
+    _scale(image_HW3.reshape(-1), normal_HW3.reshape(-1), np.float32(constants[severity - 1]), noisy.reshape(-1))
     return noisy
 
 
@@ -48,5 +55,6 @@ CORRUPTION = Corruption(
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
     counted=False,
-    digests=MappingProxyType({"published": "931093998cdf8f76"}),
+    variants=MappingProxyType({"cifar": partial(apply, constants=CIFAR)}),
+    digests=MappingProxyType({"published": "931093998cdf8f76", "cifar": "b97d669a1fbc90cb"}),
 )

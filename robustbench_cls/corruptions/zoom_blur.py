@@ -10,7 +10,8 @@ where the picture is flat, a quarter of the levels come out one lower, which the
 Source: Hendrycks and Dietterich 2019, arXiv:1903.12261; `zoom_blur` of hendrycks/robustness.
 """
 
-from functools import cache, lru_cache
+from collections.abc import Sequence
+from functools import cache, lru_cache, partial
 from math import ceil
 from types import MappingProxyType
 from typing import NamedTuple
@@ -27,24 +28,29 @@ from robustbench_cls.core.scratch import scratch
 ZOOMS = ((1.11, 0.01), (1.16, 0.01), (1.21, 0.02), (1.26, 0.02), (1.31, 0.03))
 """End and step of the zoom factors, by severity. They start at 1; the end is left out, but for a rounding error."""
 
+CIFAR = ((1.06, 0.01), (1.11, 0.01), (1.16, 0.01), (1.21, 0.01), (1.26, 0.01))
+"""The same of CIFAR-10-C, from `make_cifar_c.py` of hendrycks/robustness."""
+
 GROUP = 8
 """Pixels that are enlarged at once: 64-bit words of a 512-bit register. No more than two of them repeat a column."""
 
 
-def apply(image_HW3: UInt8Image, severity: int, key: Key) -> UInt8Image:
+def apply(
+    image_HW3: UInt8Image, severity: int, key: Key, constants: Sequence[tuple[float, float]] = ZOOMS
+) -> UInt8Image:
     """See `Corruption.apply`."""
-    return render(image_HW3, severity)
+    return render(image_HW3, severity, constants)
 
 
-def render(image_HW3: UInt8Image, severity: int) -> UInt8Image:
+def render(image_HW3: UInt8Image, severity: int, constants: Sequence[tuple[float, float]] = ZOOMS) -> UInt8Image:
     """The image, blurred from its centre outwards."""
     height, width, _ = image_HW3.shape
-    layers = _layers(severity, height, width)
+    layers = _layers(constants[severity - 1], height, width)
     wide = layers.column_weights_LV.shape[1]
     pairs_HP = scratch("zoom_pairs", (height, wide // 4 + 2 * GROUP), np.uint64)
     sums_HW = scratch("zoom_sums", (height, wide // 4), np.uint64)
     blurred = np.empty_like(image_HW3)
-    _pair(image_HW3.reshape(height, -1), _starts(severity), pairs_HP, sums_HW)
+    _pair(image_HW3.reshape(height, -1), _starts(constants[severity - 1]), pairs_HP, sums_HW)
     _add_layers(
         pairs_HP.view(np.uint16),
         *layers,
@@ -75,8 +81,8 @@ class _Layers(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def _layers(severity: int, height: int, width: int) -> _Layers:
-    end, step = ZOOMS[severity - 1]
+def _layers(zooming: tuple[float, float], height: int, width: int) -> _Layers:
+    end, step = zooming
     zooms = np.arange(1, end, step)[1:]
     columns = [_places(width, zoom) for zoom in zooms]
     rows = [_places(height, zoom) for zoom in zooms]
@@ -103,9 +109,9 @@ def _places(size: int, zoom: float) -> tuple[Int32Array, npt.NDArray[np.float64]
 
 
 @cache
-def _starts(severity: int) -> UInt64Array:
+def _starts(zooming: tuple[float, float]) -> UInt64Array:
     """The sums' first term: twice each value in 1/8 levels, less one where the reference darkens a flat picture."""
-    end, step = ZOOMS[severity - 1]
+    end, step = zooming
     layers = len(np.arange(1, end, step))
     values = (np.arange(256) / 255.0).astype(np.float32)
     flat = values.copy()
@@ -223,5 +229,6 @@ CORRUPTION = Corruption(
     group="blur",
     source="https://arxiv.org/abs/1903.12261",
     apply=apply,
-    digests=MappingProxyType({"published": "8887da00eec2630e"}),
+    variants=MappingProxyType({"cifar": partial(apply, constants=CIFAR)}),
+    digests=MappingProxyType({"published": "8887da00eec2630e", "cifar": "76bc5d4c04f5f809"}),
 )

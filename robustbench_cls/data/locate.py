@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from robustbench_cls.core.errors import UserError
-from robustbench_cls.core.suite import Suite
+from robustbench_cls.core.suite import IMAGENET, Suite
 from robustbench_cls.data.parquet import SYNONYMS, parquet_files
 from robustbench_cls.data.source import ImageSource, open_source
 
@@ -13,7 +13,7 @@ DATASETS = Path("datasets")
 TREE_MANIFEST = "corrupted.json"
 """A file in each tree of corrupted images that `robust data corrupt` writes. It says how the tree was made."""
 
-DEFAULT_TRAIN = DATASETS / "imagenet"
+DEFAULT_TRAIN = DATASETS / IMAGENET
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,14 @@ class SuiteData:
         reference: clean images of the same classes, or None where there are none.
         published: whether `images` is a tree `<corruption>/<severity>/<class>` of stored corrupted images.
         made_by: the engine that wrote such a tree, or empty for the published files.
+        arrays: whether `images` is a folder of the published CIFAR-10-C instead, with an array a corruption.
     """
 
     images: tuple[Path, str]
     reference: tuple[Path, str] | None
     published: bool = False
     made_by: str = ""
+    arrays: bool = False
 
 
 def foreign_name(suite: Suite, data: Path | None) -> str:
@@ -38,7 +40,7 @@ def foreign_name(suite: Suite, data: Path | None) -> str:
     if data is None:
         return ""
     folder = data.resolve()
-    own = {suite.folder, DEFAULT_TRAIN.name}
+    own = {suite.folder, suite.clean}
     if folder.name not in own and folder.name in {suite.split, *SYNONYMS["val"]}:
         folder = folder.parent
     return "" if folder.name in own else folder.name
@@ -47,6 +49,27 @@ def foreign_name(suite: Suite, data: Path | None) -> str:
 def _is_tree_of(suite: Suite, path: Path) -> bool:
     """True for a folder in the layout of the published ImageNet-C, with corruptions of the suite."""
     return any((path / condition.name / str(condition.severity)).is_dir() for condition in suite.conditions)
+
+
+def _holds_arrays(suite: Suite, folder: Path) -> bool:
+    """True for a folder in the layout of the published CIFAR-10-C, with corruptions of the suite."""
+    names = {condition.name for condition in suite.conditions}
+    return suite.variant == "cifar" and any((folder / f"{name}.npy").is_file() for name in names)
+
+
+def _arrays(suite: Suite, folder: Path, clean: tuple[Path, str] | None) -> SuiteData:
+    """A folder of arrays, with the clean images that its labels are checked against.
+
+    Raises:
+        UserError: there are no clean images.
+    """
+    if clean is None:
+        raise UserError(
+            f"{folder} holds arrays, whose labels are numbers without names. The names are read from the clean images: "
+            f"put test-*.parquet of {suite.clean} into {folder.parent / suite.clean}. See datasets/README.md#"
+            f"{suite.folder}."
+        )
+    return SuiteData((folder, ""), clean, published=True, arrays=True)
 
 
 def _tree(suite: Suite, folder: Path, clean: tuple[Path, str] | None) -> SuiteData:
@@ -128,8 +151,8 @@ def locate(suite: Suite, data: Path | None) -> SuiteData:
 
     Args:
         suite: what to measure.
-        data: a data set's root (with `val/`), one split's folder, a published ImageNet-C tree, or None for
-            the suite's own place in `datasets/`.
+        data: a data set's root (with `val/`), one split's folder, a published ImageNet-C tree, a folder of the
+            published CIFAR-10-C, or None for the suite's own place in `datasets/`.
 
     Raises:
         UserError: they are not there. The message says what was expected.
@@ -138,6 +161,8 @@ def locate(suite: Suite, data: Path | None) -> SuiteData:
         return _in_datasets(suite)
     if not data.is_dir():
         raise UserError(f"There is no folder {data}. Give --data a data set's root or one split's folder.")
+    if _holds_arrays(suite, data):
+        return _arrays(suite, data, split_in(data, "val") or split_in(data.parent / suite.clean, "val"))
     if suite.corrupts and _is_tree_of(suite, data):
         return _tree(suite, data, split_in(data.parent, "val"))
     clean = split_in(data, "val") if suite.reference else None
@@ -154,12 +179,15 @@ def locate(suite: Suite, data: Path | None) -> SuiteData:
 
 def _in_datasets(suite: Suite) -> SuiteData:
     folder = DATASETS / suite.folder
-    clean = split_in(DEFAULT_TRAIN, "val") if suite.reference else None
+    root = DATASETS / suite.clean
+    clean = split_in(root, "val") if suite.reference else None
+    if _holds_arrays(suite, folder):
+        return _arrays(suite, folder, clean)
     if suite.corrupts and suite.variant == "published" and _is_tree_of(suite, folder):
         return _tree(suite, folder, clean)
-    images = split_in(DEFAULT_TRAIN, "val") if suite.corrupts else split_in(folder, "val") or _flat(folder)
+    images = split_in(root, "val") if suite.corrupts else split_in(folder, "val") or _flat(folder)
     if images is None:
-        wanted = DEFAULT_TRAIN / "val" if suite.corrupts else folder
+        wanted = root / "val" if suite.corrupts else folder
         raise UserError(
             f"Suite '{suite.name}' expects class folders in {wanted}, found none. "
             f"See datasets/README.md#{suite.folder}, or give --data."

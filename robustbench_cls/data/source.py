@@ -199,7 +199,7 @@ def _open_folder(path: Path, labelled: bool) -> ImageSource:
     except OSError as error:
         raise UserError(f"{error.filename} can't be read: {error.strerror}. Is it a broken link?") from error
     sizes_N = np.array([stat.st_size for stat in stats], dtype=np.int64)
-    return _source(str(path), class_names, ids, labels_N, stats, reader, sizes_N)
+    return source_of(str(path), class_names, ids, labels_N, stats, reader, sizes_N)
 
 
 def _check_links(files: Sequence[Path]) -> None:
@@ -221,7 +221,7 @@ def _open_parquet(path: Path, split: str, files: Sequence[Path]) -> ImageSource:
             f"{files[0]}: {without} of {len(labels)} rows have no label. Leave them out, or name a split with labels."
         )
     ids = tuple(f"{split}/{row:07d}" for row in range(len(reader)))
-    return _source(str(path), class_names, ids, np.array(labels, dtype=np.int64), stats, reader, reader.sizes())
+    return source_of(str(path), class_names, ids, np.array(labels, dtype=np.int64), stats, reader, reader.sizes())
 
 
 def _stamp(stats: Sequence[os.stat_result]) -> str:
@@ -229,7 +229,7 @@ def _stamp(stats: Sequence[os.stat_result]) -> str:
     return _digest([[stat.st_size, stat.st_mtime_ns, stat.st_ino, stat.st_ctime_ns] for stat in stats])
 
 
-def _source(
+def source_of(
     path: str,
     class_names: tuple[str, ...],
     ids: tuple[str, ...],
@@ -238,6 +238,11 @@ def _source(
     reader: Any,
     sizes_N: npt.NDArray[np.int64],
 ) -> ImageSource:
+    """The images of a reader whose row i is image i, with their fingerprint and stamp; `stats` are of its files.
+
+    Raises:
+        UserError: a name is not UTF-8.
+    """
     _require_utf_8(path, (*class_names, *ids))
     positions_N = np.arange(len(ids), dtype=np.int64)
     source = ImageSource(path, class_names, ids, labels_N, "", _stamp(stats), reader, positions_N, sizes_N)

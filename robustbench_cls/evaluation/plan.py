@@ -14,8 +14,9 @@ from robustbench_cls.core.keys import keyed_subset
 from robustbench_cls.core.run import RunIdentity, names_sha256
 from robustbench_cls.core.suite import Condition, Protocol, Suite
 from robustbench_cls.corruptions.engine import all_corruptions, corrupt_image, engine_version, in_groups
-from robustbench_cls.corruptions.jpeg import QUALITY, jpeg_roundtrip
+from robustbench_cls.corruptions.jpeg import QUALITY, jpeg_roundtrip, stored_quality
 from robustbench_cls.corruptions.known_bytes import own_sha256
+from robustbench_cls.data.arrays import open_rows
 from robustbench_cls.data.batches import Part
 from robustbench_cls.data.copies import copies_within
 from robustbench_cls.data.crop_cache import Crops
@@ -27,7 +28,7 @@ from robustbench_cls.models.classifier import Classifier
 
 @dataclass(frozen=True)
 class Corrupt:
-    """Corrupt a crop by its image id, then pass it through the JPEG step."""
+    """Corrupt a crop by its image id, then pass it through the JPEG step where the variant takes one."""
 
     corruption: Corruption
     severity: int
@@ -35,9 +36,10 @@ class Corrupt:
     variant: Variant
 
     def __call__(self, image_HW3: UInt8Image, image_id: str) -> UInt8Image:
-        """The crop as a stored ImageNet-C file would show it."""
+        """The crop as a stored image of ImageNet-C, or of CIFAR-10-C, would show it."""
         corrupted = corrupt_image(image_HW3, self.corruption, self.severity, image_id, self.seed, self.variant)
-        return jpeg_roundtrip(corrupted)
+        quality = stored_quality(self.variant)
+        return jpeg_roundtrip(corrupted, quality) if quality else corrupted
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Plan:
         suite: with the groups that its conditions leave to their corruptions; without its reference where no clean
             images were found.
         parts: a part for each condition, the reference first where there is one.
-        imagenet: the answers are the 1000 classes of ImageNet-1k.
+        imagenet: the answers are the 1000 classes of ImageNet-1k, and the images ImageNet's.
         ordinary: a trained model answers many of the first part's images rightly.
         dataset: the name of the data set, where it is not the suite's own.
         notes: what the reader of the numbers should know of the data.
@@ -107,7 +109,7 @@ def plan(suite: Suite, classifier: Classifier, data: Path | None, limit: int, se
         suite=suite,
         parts=tuple(parts),
         answers=answers,
-        imagenet=classifier.imagenet and answers.whole,
+        imagenet=classifier.imagenet and answers.whole and suite.of_imagenet,
         ordinary=suite.labels == "classes" and (suite.reference is not None or suite.split == "val"),
         dataset=foreign_name(suite, data),
         notes=notes,
@@ -146,10 +148,11 @@ def _protocol(suite: Suite, classifier: Classifier, found: SuiteData | None) -> 
     protocol = suite.protocol
     if found and found.published:
         images = f"stored:{found.made_by}" if found.made_by else "published"
-        protocol = replace(protocol, images=images, jpeg_quality=QUALITY, resize=0, crop=0)
+        protocol = replace(protocol, images=images, jpeg_quality=0 if found.arrays else QUALITY, resize=0, crop=0)
     elif suite.corrupts:
-        protocol = replace(protocol, images=f"generated:{engine_version(suite.variant)}", jpeg_quality=QUALITY)
-    fixed = set(classifier.class_names) >= set(imagenet_1k())
+        images, quality = f"generated:{engine_version(suite.variant)}", stored_quality(suite.variant)
+        protocol = replace(protocol, images=images, jpeg_quality=quality)
+    fixed = not suite.of_imagenet or set(classifier.class_names) >= set(imagenet_1k())
     return protocol.resolved(own.resize, own.input_size, own.interpolation, fixed=fixed)
 
 
@@ -158,6 +161,9 @@ def _sources(suite: Suite, found: SuiteData) -> list[ImageSource]:
     path, split = found.images
     if not found.published:
         return [_open(suite, path, split)]
+    if found.arrays and found.reference:
+        clean = _open(suite, *found.reference)
+        return [open_rows(clean, path, condition.name, condition.severity) for condition in suite.conditions]
     folders = [path / condition.name / str(condition.severity) for condition in suite.conditions]
     lacking = [str(folder) for folder in folders if not folder.is_dir()]
     if lacking:

@@ -60,7 +60,8 @@ def unlike_clean_images(runs: Sequence[StoredRun]) -> Iterator[str]:
 def small_images(run: StoredRun) -> Iterator[str]:
     """In words, that the corruptions of a suite were made for larger images."""
     side = run.identity.protocol.crop or 0
-    if run.suite.corrupts and not run.identity.corruptions_sha256 and 0 < side < SMALL:
+    made_for_large = run.suite.variant != "cifar" and not run.identity.corruptions_sha256
+    if run.suite.corrupts and made_for_large and 0 < side < SMALL:
         yield (
             f"images are corrupted at {side} px with constants made for 224 px: some, such as those of zoom blur, do "
             "next to nothing, others do more, and the numbers are not those of CIFAR-10-C"

@@ -1,9 +1,12 @@
 """A synthetic photo: coloured 1/f noise, a gradient as of a sky, and shapes with sharp edges."""
 
+import io
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from robustbench_cls.core.arrays import UInt8Image
 
@@ -27,3 +30,15 @@ def _photo(height: int = 64, width: int = 64, number: int = 0) -> UInt8Image:
 def photo() -> Photo:
     """`photo(height, width, number)`: a uint8 HW3 image, the same each time."""
     return _photo
+
+
+@pytest.fixture(scope="session")
+def cifar(shared: Path) -> list[UInt8Image]:
+    """Forty images of CIFAR-10's test split."""
+    import pyarrow.parquet as pq
+
+    files = sorted((shared / "data" / "cifar10").glob("test-*.parquet"))
+    if not files:
+        pytest.skip("needs ../shared/data/cifar10/test-*.parquet, which is not there")
+    rows = next(pq.ParquetFile(files[0]).iter_batches(40, columns=["img"]))["img"].to_pylist()
+    return [np.array(Image.open(io.BytesIO(row["bytes"])).convert("RGB")) for row in rows]

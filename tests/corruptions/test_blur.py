@@ -39,8 +39,8 @@ def package_glass_blur(image: UInt8Image, severity: int, monkeypatch) -> tuple[n
     monkeypatch.setattr(corruptions, "_shuffle_pixels_njit_glass_blur", getattr(loop, "py_func", loop))
     with recorded_draws() as draws:
         theirs = np.uint8(corruptions.glass_blur(Image.fromarray(image), severity, seed=3))
-    reach = glass_blur.REACH[severity - 1]
-    shape = (glass_blur.ROUNDS[severity - 1], image.shape[0] - 2 * reach, image.shape[1] - 2 * reach)
+    _, reach, rounds = glass_blur.GLASS[severity - 1]
+    shape = (rounds, image.shape[0] - 2 * reach, image.shape[1] - 2 * reach)
     return theirs, np.array(draws, np.int8).T.reshape(2, *shape)
 
 
@@ -94,8 +94,8 @@ def test_glass_blur_is_the_packages_under_its_draws(severity: int, photo, monkey
 
 @every_severity
 def test_glass_offsets_are_uniform_and_independent(severity: int):
-    reach = glass_blur.REACH[severity - 1]
-    offsets = glass_blur.offsets(Key.of("offsets"), 300, 300, severity)
+    glass = glass_blur.GLASS[severity - 1]
+    reach, offsets = glass.reach, glass_blur.offsets(Key.of("offsets"), 300, 300, glass)
     count = offsets[0].size
     pairs = np.bincount(((offsets[0] + reach) * 2 * reach + offsets[1] + reach).reshape(-1).astype(int))
     assert pairs.size == 4 * reach**2

@@ -18,7 +18,9 @@ def test_matches_the_published_algorithm_under_its_draws(severity: int, shared):
     name = f"elastic_transform-{severity}"
     moves, right, down = (golden[f"{name}-draw{i}-uniform"] for i in range(3))
     fields = np.stack([right, down]).astype(np.float32)
-    ours = elastic_transform.render(golden["image"], severity, moves / elastic_transform.TILT[severity - 1], fields)
+    ours = elastic_transform.render(
+        golden["image"], severity, moves / elastic_transform.ELASTIC[severity - 1].tilt, fields
+    )
     largest, share = differences(ours, golden[f"{name}-output"])
     assert largest <= 1 and share < 0.005
 
@@ -69,6 +71,6 @@ def test_bytes_stay_the_same(apply, severity: int, expected: str):
 
 
 def test_a_triangle_without_area_gives_a_picture(photo):
-    moves = np.array([[-1, -1], [-1, 1], [1, 1]]) * (64 // 3) / (elastic_transform.TILT[0] * 64 / 224)
+    moves = np.array([[-1, -1], [-1, 1], [1, 1]]) * (64 // 3) / (elastic_transform.ELASTIC[0].tilt * 64 / 224)
     flat = elastic_transform.render(photo(64, 64), 1, moves, np.zeros((2, 64, 64), np.float32))
     assert flat.shape == (64, 64, 3)

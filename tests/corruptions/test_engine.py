@@ -145,6 +145,7 @@ def test_a_batch_is_its_images(height: int, width: int, ids: list[str | int], na
 def test_engine_version_tells_the_variants_apart():
     assert engine_version("published") == "engine 1 as published"
     assert engine_version("imagecorruptions") == "engine 1 as imagecorruptions"
+    assert engine_version("cifar") == "engine 1 as cifar"
 
 
 def test_variants_differ_where_the_package_does(photo):
@@ -154,12 +155,14 @@ def test_variants_differ_where_the_package_does(photo):
         for name in all_corruptions()
         if not np.array_equal(corrupt(image, name, 3), corrupt(image, name, 3, variant="imagecorruptions"))
     }
-    assert unlike == {name for name, corruption in all_corruptions().items() if corruption.as_package}
+    assert unlike == {
+        name for name, corruption in all_corruptions().items() if "imagecorruptions" in corruption.variants
+    }
     assert unlike == {"elastic_transform", "frost", "motion_blur", "snow"}
 
 
 def test_unknown_variant_is_named(photo):
-    with pytest.raises(ValueError, match="variant must be one of published, imagecorruptions, got 'original'"):
+    with pytest.raises(ValueError, match="variant must be one of published, imagecorruptions, cifar, got 'original'"):
         corrupt(photo(32, 32), "snow", 1, variant="original")
 
 

@@ -12,7 +12,7 @@ from robustbench_cls.corruptions import fog
 
 def rendered_under(draws: list[np.ndarray], image: np.ndarray, severity: int) -> np.ndarray:
     """Ours, under the uniform numbers that the package scaled by 100, 100 / decay ... before it multiplies by them."""
-    wibbles = (100 / fog.DECAY[severity - 1] ** (i // 3) for i in range(len(draws)))
+    wibbles = (100 / fog.VEIL[severity - 1][1] ** (i // 3) for i in range(len(draws)))
     uniform = np.concatenate([draw.reshape(-1) / wibble for draw, wibble in zip(draws, wibbles, strict=True)])
     return fog.render(image, severity, uniform.astype(np.float32))
 
@@ -37,7 +37,7 @@ def test_real_photo(severity: int, shared):
 
 def test_uniform_numbers_fill_the_range_evenly(monkeypatch, photo):
     seen = []
-    monkeypatch.setattr(fog, "render", lambda image, severity, uniform: seen.append(uniform))
+    monkeypatch.setattr(fog, "render", lambda image, severity, uniform, constants: seen.append(uniform))
     fog.apply(photo(224, 224), 1, Key.of("range"))
     (uniform,) = seen
     assert uniform.shape == (256 * 256 - 1,) and abs(uniform).max() < 1

@@ -46,9 +46,9 @@ def exact_exp(monkeypatch: pytest.MonkeyPatch):
 
 
 def of_centre(noise_HW: np.ndarray, severity: int) -> np.ndarray:
-    rows, columns = (snow.centre(size, severity) for size in noise_HW.shape)
-    mean = snow.MEAN[severity - 1]
-    return ((noise_HW[rows, columns] - mean) / snow.DEVIATION).astype(np.float32)
+    constants = snow.SNOW[severity - 1]
+    rows, columns = (snow.centre(size, constants) for size in noise_HW.shape)
+    return ((noise_HW[rows, columns] - constants.mean) / constants.deviation).astype(np.float32)
 
 
 @every_severity
@@ -152,7 +152,7 @@ def test_a_dot_moves_against_the_direction(degrees: int, down: int, right: int):
 def test_angles_are_uniform():
     image = np.zeros((32, 32, 3), np.uint8)
     motions = np.array([motion_blur.angle(Key.of("angle", i)) for i in range(1000)])
-    falls = np.array([snow.draw(image, 3, Key.of("angle", i))[1] for i in range(1000)])
+    falls = np.array([snow.draw(image, snow.SNOW[2], Key.of("angle", i))[1] for i in range(1000)])
     for angles, middle in ((motions, 0), (falls, -90)):
         assert abs(angles - middle).max() <= 45
         quartiles = np.quantile(angles - middle, [0.25, 0.5, 0.75])

@@ -12,7 +12,8 @@ from robustbench_cls.corruptions import spatter
 
 def difference_under_the_same_draws(image: np.ndarray, severity: int, seed: int = 0) -> tuple[int, float]:
     theirs, (noise,) = by_package("spatter", image, severity, seed)
-    normal = (noise - spatter.MEAN[severity - 1]) / spatter.DEVIATION[severity - 1]
+    mean, deviation, *_ = spatter.SPATTER[severity - 1]
+    normal = (noise - mean) / deviation
     return differences(spatter.render(image, severity, normal.astype(np.float32)), theirs)
 
 

@@ -47,7 +47,7 @@ def test_pixelate_is_identical_at_every_size(severity: int, size: tuple[int, int
 def test_groups_of_zoom_blur_hold_the_columns_of_each_enlargement(severity: int):
     end, step = zoom_blur.ZOOMS[severity - 1]
     for width in range(32, 400):
-        groups_LC3 = zoom_blur._layers(severity, 32, width).groups_LC3
+        groups_LC3 = zoom_blur._layers((end, step), 32, width).groups_LC3
         lanes = np.arange(4 * zoom_blur.GROUP, step=4)
         repeats_LCG = (groups_LC3[..., 1:, None] <= lanes).sum(axis=2)
         first_LC1 = groups_LC3[..., :1] // 4 - zoom_blur.GROUP

@@ -25,6 +25,7 @@ from robustbench_cls.evaluation.suite_check import check_suite
 from robustbench_cls.metrics.scoring import score
 from robustbench_cls.results.manifest import read_run
 from robustbench_cls.results.store import StoredRun
+from robustbench_cls.suites.cifar_10_c import SUITE as CIFAR_10_C
 from robustbench_cls.suites.imagenet_c import SUITE as IMAGENET_C
 from robustbench_cls.training.images import seed_everything
 
@@ -285,6 +286,14 @@ def test_imagenet_a_on_a_folder_of_more_classes_says_what_it_left_out(
     assert len(run.read(Condition("natural"))) == 6
     assert "3 of the 200 classes" in run.circumstances.notes[0]
     assert "3 folders of other classes are left out" in run.circumstances.notes[0]
+
+
+def test_cifar_10_c_has_no_mce_whatever_the_model(imagenet_model: Path, imagenet_like: Path, tmp_path: Path) -> None:
+    classifier = load_classifier("test_resnet", weights=imagenet_model, device="cpu")
+    few = replace(CIFAR_10_C, conditions=FEW.conditions)
+    (run,) = evaluate(classifier, few, options(imagenet_like, tmp_path / "out"))
+    assert not run.imagenet
+    assert (run.identity.protocol.crop, run.identity.protocol.input_size) == (32, classifier.preprocessing.input_size)
 
 
 def test_published_and_generated_are_two_protocols(
