@@ -287,8 +287,7 @@ def _soften(
             _weigh(sums_2V, weights[3], weights[4], values_V)
             _spread(values_V, centre, near, soft_V, none, length)
         for x in range(length):
-            value = max(min(soft_V[x] + tie, np.float32(255)), np.float32(0))
-            blurred_N[above + x] = np.uint8(np.int32(value))
+            blurred_N[above + x] = np.uint8(np.int32(max(min(soft_V[x] + tie, np.float32(255)), np.float32(0))))
 
 
 CORRUPTION = Corruption(
