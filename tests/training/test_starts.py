@@ -122,7 +122,7 @@ def test_a_teacher_and_its_hash(options: Callable[..., TrainingOptions], tmp_pat
     with pytest.raises(UserError, match="learns from another classifier. Name it: --set teacher=best.pt"):
         train("test_vit", "distillation", options("no teacher"))
     build_shapes(tmp_path / "shapes", train=4, val=1)
-    with pytest.raises(UserError, match=r"has 3 classes \(cat, dog, owl ...\), but the training images have 10"):
+    with pytest.raises(UserError, match=r"other classes than the training images, .*number 1 is .cat. != .arrow."):
         train("test_vit", "distillation", options("x", {"teacher": str(teacher)}, data=tmp_path / "shapes"))
 
 
