@@ -94,9 +94,7 @@ def settle(recipe: Recipe, family: str, overrides: Mapping[str, Setting]) -> tup
             raise UserError(f"--set {name} must be a finite number, got {setting}.")
     for name in {"decay_epochs", "decay_rate"} & set(overrides):
         if regimen.schedule in ("cosine", "one-cycle", "sgdr", "constant"):
-            raise UserError(
-                f"--set {name} goes with schedule=step, not with {regimen.schedule}."
-            )
+            raise UserError(f"--set {name} goes with schedule=step, not with {regimen.schedule}.")
     return regimen, settings
 
 
