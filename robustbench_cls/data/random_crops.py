@@ -123,6 +123,6 @@ def _shifted(pixels: Pixels, crop: Crop) -> Pixels:
 
 
 def _seen(start: int, side: int) -> slice:
-    """What a window of `side` pixels from `start` on sees of as many pixels: nothing where it lies outside."""
+    """The part of `side` pixels that a window as long sees from `start` on: nothing where it lies outside."""
     first = min(max(start, 0), side)
     return slice(first, max(first, min(start + side, side)))

@@ -209,7 +209,7 @@ class _Training:
         self.unseen.clear()
 
     def _diverged(self, what: str, done: int) -> UserError:
-        """What to do where numbers are not finite after so many steps."""
+        """The error, with its cure, where numbers are not finite after so many steps."""
         if not done:
             return UserError(
                 f"{what} No step was taken before, so it comes from the images, the recipe or the weights to begin "
