@@ -118,10 +118,12 @@ class Learner:
         with torch.autocast(self.classifier.device.type, self.precision, enabled=self.precision != torch.float32):
             loss = self.objective(self.forward, images.view(views, count, *images.shape[1:]), targets)
         if not isinstance(loss, torch.Tensor) or loss.ndim or not loss.requires_grad:
-            got = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else type(loss).__name__
+            got = type(loss).__name__
+            if isinstance(loss, torch.Tensor):
+                got = f"a tensor of shape {tuple(loss.shape)}{'' if loss.requires_grad else ' without a gradient'}"
             raise UserError(
-                f"The recipe's objective must give one number that PyTorch can derive, the mean loss of the batch; it "
-                f"gave {got}{'' if getattr(loss, 'ndim', 0) or got[0] != 'a' else ' without a gradient'}."
+                "The recipe's objective must give one number that PyTorch can derive, the mean loss of the batch; it "
+                f"gave {got}."
             )
         return loss
 

@@ -92,8 +92,8 @@ def settle(recipe: Recipe, family: str, overrides: Mapping[str, Setting]) -> tup
     for name, setting in settings.items():
         if isinstance(setting, float) and not math.isfinite(setting):
             raise UserError(f"--set {name} must be a finite number, got {setting}.")
-    for name in {"decay_epochs", "decay_rate"} & set(overrides):
-        if regimen.schedule in ("cosine", "one-cycle", "sgdr", "constant"):
+    for name in ("decay_epochs", "decay_rate"):
+        if name in overrides and regimen.schedule in ("cosine", "one-cycle", "sgdr", "constant"):
             raise UserError(f"--set {name} goes with schedule=step, not with {regimen.schedule}.")
     return regimen, settings
 

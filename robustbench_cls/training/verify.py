@@ -4,11 +4,10 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
-
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.progress import notice
 from robustbench_cls.core.recipe import Recipe
+from robustbench_cls.models.checkpoint import read_checkpoint
 from robustbench_cls.models.names import family_of
 from robustbench_cls.training.log import LOG
 from robustbench_cls.training.options import TrainingOptions
@@ -40,7 +39,7 @@ def verify_resume(model: str, recipe: Recipe, options: TrainingOptions) -> str:
         whole, stopped = Path(place, "whole"), Path(place, "stopped")
         notice(f"Training {EPOCHS} epochs of at most {limit:,} images at one go, and again with two stops.")
         train_until(model, recipe, replace(short, out=whole), None)
-        total = EPOCHS * -(-int(pd.read_csv(whole / LOG)["images"].iloc[0]) // regimen.batch_size)
+        total = read_checkpoint(whole / LAST)[2]["reached"]["step"]
         stops = [step for step in (1, STEPS + 1) if step < total]
         for step in (*stops, None):
             train_until(model, recipe, replace(short, out=stopped), step)
