@@ -121,7 +121,7 @@ def test_values_of_other_number_types_are_stored_as_the_settings_own(toy: Path, 
 
 
 @pytest.mark.parametrize(
-    ("epochs", "warmup", "told"), [(2, 5, "0.5 of 2 epochs"), (4, 2, "1 of 4 epochs"), (4, 1, ""), (3, 0, "")]
+    ("epochs", "warmup", "told"), [(2, 5, "0.5 epochs, not 5"), (4, 2, "1 epochs, not 2"), (4, 1, ""), (3, 0, "")]
 )
 def test_a_warm_up_that_is_cut_is_told(
     epochs: int, warmup: int, told: str, toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -294,7 +294,9 @@ def test_a_folder_with_other_files_keeps_them(toy: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize("name", ["best.pt", "log.csv"])
 def test_files_of_something_else_are_not_overwritten(name: str, toy: Path, tmp_path: Path) -> None:
     (tmp_path / name).write_text("mine")
-    with pytest.raises(UserError, match=f"holds {name}, which this training would overwrite. Choose another --out"):
+    with pytest.raises(
+        UserError, match=f"holds {name}, which this training would overwrite. Choose another --name or --out"
+    ):
         train("test_resnet", "baseline", options(toy, tmp_path))
     assert (tmp_path / name).read_text() == "mine"
 
