@@ -10,6 +10,7 @@ from robustbench_cls.bench.data import jpeg_files
 from robustbench_cls.bench.loading import LoadingBenchmark, Photos, Turns, bench_loading, open_photos
 from robustbench_cls.bench.steps import StepTimes, bench_steps
 from robustbench_cls.core.recipe import Recipe
+from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.versions import versions
 from robustbench_cls.training.options import TrainingOptions
 from robustbench_cls.training.plan import make_plan
@@ -75,6 +76,11 @@ def bench_training(asked: Asked, recipes: Sequence[Recipe], say: Callable[[str],
         sets = [(asked.size, open_photos(asked.data or _samples(folder / "samples"), kept=False))]
         if asked.small is not None:
             sets.append((SMALL, open_photos(asked.small, kept=True)))
+        if asked.steps and asked.batch_size > (count := len(sets[-1][1].source)):
+            raise UserError(
+                f"A step of {asked.batch_size} images is more than the {count} there are in {sets[-1][1].source.path}. "
+                f"Use --batch-size {max(2, count // 4)}, or --steps 0 to measure no steps."
+            )
         loading = tuple(
             bench_loading(photos, recipes, size, asked.interpolation, asked.turns, folder / "cache", say)
             for size, photos in (sets if asked.turns.rounds else [])

@@ -16,9 +16,10 @@ from robustbench_cls.bench.loading import LoadingBenchmark, Rates, Turns, _our_b
 from robustbench_cls.bench.steps import AUGMENTING, BACKWARD, CUTTING, DECODING, FORWARD, GATHERING, StepTimes, Watch
 from robustbench_cls.bench.table import training_table
 from robustbench_cls.bench.timm_loaders import IN_WORKERS, PREFETCHER, WAYS, peer_of, timm_batches, timm_dataset
-from robustbench_cls.bench.training import Asked, TrainingBenchmark
+from robustbench_cls.bench.training import Asked, TrainingBenchmark, bench_training
 from robustbench_cls.cli.bench import RECIPES
 from robustbench_cls.cli.main import robust
+from robustbench_cls.core.errors import UserError
 from robustbench_cls.data.random_crops import CropRule
 from robustbench_cls.models.classifier import Preprocessing
 from robustbench_cls.training.combining import find_recipe
@@ -113,6 +114,12 @@ def test_the_sample_photos_and_a_comparison_alone() -> None:
 def test_steps_alone(toy: Path) -> None:
     text = run("--data", str(toy / "train"), "--rounds", "0", "--recipes", "augmix")
     assert "test_resnet, augmix, 32 px, batches of 8, 0 workers" in text and "Photos per second" not in text
+
+
+def test_a_step_of_more_images_than_there_are_is_refused_before_anything_is_measured(toy: Path) -> None:
+    asked = Asked(data=toy, size=32, batch_size=37, steps=1)
+    with pytest.raises(UserError, match=r"A step of 37 images is more than the 36 there are.*--batch-size 9"):
+        bench_training(asked, [find_recipe("baseline")], lambda _: pytest.fail("measured"))
 
 
 def test_a_watched_learner_learns_the_same(toy: Path) -> None:
