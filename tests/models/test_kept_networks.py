@@ -38,6 +38,7 @@ def test_a_later_start_converts_nothing_and_gives_the_same_bytes(
     assert torch.equal(first, again) and [folder] == list(home.iterdir())
 
 
+@pytest.mark.slow
 def test_a_file_of_another_network_is_not_believed(home: Path, tmp_path: Path) -> None:
     needs("openvino")
     for seed in (0, 1):

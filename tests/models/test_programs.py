@@ -94,7 +94,7 @@ def test_onnx(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["exported", "onnx"])
-@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("batch", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_a_static_batch(kind: str, batch: int, tmp_path: Path) -> None:
     network = make("test_resnet")
     path = write(kind, network, tmp_path / FORMATS[kind], 64, batch)

@@ -48,6 +48,7 @@ def apart(first: Path, second: Path) -> float:
     return max(float((one[name] - two[name]).abs().max()) for name in one)
 
 
+@pytest.mark.slow
 def test_two_processes_learn_as_one_after_fifty_steps(toy: Path, tmp_path: Path) -> None:
     told, complained = finished(torchrun(toy, tmp_path / "two", 2, {**SETTINGS, "micro_batch": 5}, "cutmix"))
     options = TrainingOptions(

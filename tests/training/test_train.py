@@ -40,7 +40,14 @@ RECIPES = discover("robustbench_cls.recipes", Recipe)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-@pytest.mark.parametrize("model", ["test_resnet", "test_efficientnet", "test_vit"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        "test_resnet",
+        pytest.param("test_efficientnet", marks=pytest.mark.slow),
+        pytest.param("test_vit", marks=pytest.mark.slow),
+    ],
+)
 def test_every_recipe_trains_every_family(
     recipe: str, model: str, toy: Path, toy_checkpoint: Path, tmp_path: Path
 ) -> None:
