@@ -9,8 +9,8 @@ from robustbench_cls.bench.corruptions import machine
 from robustbench_cls.bench.data import jpeg_files
 from robustbench_cls.bench.loading import LoadingBenchmark, Photos, Turns, bench_loading, open_photos
 from robustbench_cls.bench.steps import StepTimes, bench_steps
-from robustbench_cls.core.recipe import Recipe
 from robustbench_cls.core.errors import UserError
+from robustbench_cls.core.recipe import Recipe
 from robustbench_cls.core.versions import versions
 from robustbench_cls.training.options import TrainingOptions
 from robustbench_cls.training.plan import make_plan
