@@ -138,4 +138,5 @@ def _tell(best: Path, took: timedelta, data: Path | None) -> None:
         )
     click.echo(f"\n{told}\nIts weights: {best}\nThis took {took}.")
     where = f" --data {shlex.quote(str(data))}" if data else ""
-    click.echo(f"\nNext: robust eval --suite imagenet --suite imagenet-c{where} {shlex.quote(str(best))}")
+    suites = "--suite cifar-10-c" if about.preprocessing.input_size == 32 else "--suite imagenet --suite imagenet-c"
+    click.echo(f"\nNext: robust eval {suites}{where} {shlex.quote(str(best))}")

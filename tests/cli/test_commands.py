@@ -38,7 +38,7 @@ def test_train_eval_report(toy: Path, tmp_path: Path) -> None:
     assert trained.returncode == 0, trained.stderr
     assert "img/s" in trained.stderr
     checkpoint = tmp_path / "reports/runs/test_vit-cutmix-s0/best.pt"
-    assert f"robust eval --suite imagenet --suite imagenet-c --data {toy} " in trained.stdout
+    assert f"Next: robust eval --suite cifar-10-c --data {toy} " in trained.stdout
     accuracy = read_checkpoint(checkpoint)[0].top1_accuracy
     assert (
         f"{accuracy:.1%} of the held-out training images are right after epoch 1, the best of at most 1. "
