@@ -30,7 +30,7 @@ SMALLER = {
     "train": "--set epochs=1 --set batch_size=4 --set input_size=32 --workers 0",
     "eval": "--limit 2 --workers 0 --backend torch",
     "data shapes": "--train 2 --val 1",
-    "data corrupt": "--limit 2 --corruptions contrast",
+    "data corrupt": "--corruptions contrast",
     "bench corruptions": "--photos 1 --size 40 --repeats 1 --corruptions contrast",
     "bench data": "--images 1 --repeats 1",
     "bench statistics": "--images 100",

@@ -7,25 +7,23 @@ The files hold the pixels that `robust eval` would show a model, so measuring on
 that exists is whole, and is not made again. The manifest lists a corruption when all of its files are there.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from robustbench_cls.builders.manifest import claim, clean_images, finish, threads
 from robustbench_cls.core.corruption import MINIMUM_SIDE, SEVERITIES, Corruption, Variant
 from robustbench_cls.core.discovery import discover
 from robustbench_cls.core.errors import UserError
-from robustbench_cls.core.files import atomic, write_json
+from robustbench_cls.core.files import atomic
 from robustbench_cls.core.keys import keyed_subset
 from robustbench_cls.core.run import names_sha256
 from robustbench_cls.core.suite import IMAGENET_224, Protocol, Suite
-from robustbench_cls.core.workers import MOST_WORKERS, usable_cores
 from robustbench_cls.corruptions.compiling import compile_corruptions
 from robustbench_cls.corruptions.engine import corrupt_image, engine_version
-from robustbench_cls.corruptions.jpeg import QUALITY, jpeg_file
+from robustbench_cls.corruptions.jpeg import QUALITY, jpeg_file, stored_quality
 from robustbench_cls.data.crops import crop_of
-from robustbench_cls.data.locate import TREE_MANIFEST, open_split_or_folder
 from robustbench_cls.data.source import ImageSource
 
 JPEG_SUFFIXES = (".jpg", ".jpeg")
@@ -73,14 +71,14 @@ def write_corrupted_tree(
         UserError: there are no images, `out` holds another tree or has no room, or an image is unreadable or under
             32 px (all other images are written first).
     """
-    if jobs is not None and jobs < 1:
-        raise UserError(f"--jobs must be 1 or more, got {jobs}.")
-    whole = open_split_or_folder(data)
-    if out.resolve().is_relative_to(Path(whole.path).resolve()):
-        raise UserError(f"{out} lies inside the images, {whole.path}, and would become one of their classes. Move it.")
+    if not stored_quality(options.variant):
+        raise UserError(f"Variant {options.variant} has no JPEG files. Write arrays: write_corrupted_arrays.")
+    pool_size = threads(jobs)
+    whole = clean_images(data, out)
     source = whole.take(keyed_subset(whole.ids, options.limit, options.seed))
     names = _file_names(source)
-    made_before = _claim(out, source, options)
+    content = _content(source, options)
+    made_before = claim(out, content)
     folders = [(c, severity, out / c.name / str(severity)) for c in corruptions for severity in SEVERITIES]
     wanted = [[(c, s, folder / name) for c, s, folder in folders] for name in names]
     missing = [[entry for entry in files if not entry[2].exists()] for files in wanted]
@@ -97,7 +95,7 @@ def write_corrupted_tree(
         advance(len(missing[index]))
         return None
 
-    with ThreadPoolExecutor(min(jobs or usable_cores(), MOST_WORKERS)) as pool:
+    with ThreadPoolExecutor(pool_size) as pool:
         try:
             unusable = [error for error in pool.map(make, range(len(names))) if error]
         except BaseException:
@@ -105,8 +103,7 @@ def write_corrupted_tree(
             raise
     if unusable:
         raise UserError(f"{unusable[0]} There are {len(unusable)} such images; all others are written.")
-    finished = sorted({*made_before, *(corruption.name for corruption in corruptions)})
-    write_json(out / TREE_MANIFEST, {**_content(source, options), "finished": finished})
+    finish(out, content, sorted({*made_before, *(corruption.name for corruption in corruptions)}))
     return total
 
 
@@ -161,7 +158,7 @@ def _file_names(source: ImageSource) -> list[str]:
 
 
 def _content(source: ImageSource, options: TreeOptions) -> dict[str, object]:
-    """Fields in which two trees differ: together they say which files a tree holds."""
+    """Fields in which two trees differ."""
     return {
         "engine": engine_version(options.variant),
         "jpeg_quality": QUALITY,
@@ -169,28 +166,3 @@ def _content(source: ImageSource, options: TreeOptions) -> dict[str, object]:
         "names_sha256": names_sha256(source.ids),
         **asdict(options),
     }
-
-
-def _claim(out: Path, source: ImageSource, options: TreeOptions) -> list[str]:
-    """Write the manifest of this tree into `out`, and give the corruptions that are already finished there.
-
-    Raises:
-        UserError: `out` holds another tree, or other files.
-    """
-    content = _content(source, options)
-    manifest = out / TREE_MANIFEST
-    entries = [entry for entry in out.iterdir() if not entry.name.startswith(".")] if out.is_dir() else []
-    if not manifest.exists() and entries:
-        raise UserError(f"{out} is not empty and holds no {TREE_MANIFEST}. Choose another --out.")
-    if not manifest.exists() or entries == [manifest]:  # nothing was made yet
-        write_json(manifest, {**content, "finished": []})
-        return []
-    try:
-        stored = json.loads(manifest.read_text(encoding="utf-8"))
-        unlike = [f"{key}: {stored.get(key)} != {value}" for key, value in content.items() if stored.get(key) != value]
-        finished = list(stored["finished"])
-    except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
-        raise UserError(f"{manifest} can't be read ({error}). Choose another --out, or delete it.") from error
-    if unlike:
-        raise UserError(f"{out} holds another tree ({'; '.join(unlike)}). Choose another --out, or delete it.")
-    return finished

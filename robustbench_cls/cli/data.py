@@ -42,8 +42,8 @@ def shapes(out: Path, train: int, val: int, seed: int) -> None:
 @click.option("--data", type=PATH, required=True, help="Root with val/ (folders or parquet), or one split's folder.")
 @click.option("--out", type=PATH, required=True, help="The new tree: <corruption>/<severity>/<class>/<image>.")
 @click.option("--corruptions", help="Some, separated by commas. Default: all 19; see robust list corruptions.")
-@click.option("--resize", default=256, show_default=True, type=SIDE, help="Shorter side in px; 0: as is.")
-@click.option("--crop", default=224, show_default=True, type=SIDE, help="Centre square in px; 0: all.")
+@click.option("--resize", type=SIDE, help="Shorter side in px; 0: as is.  [default: 256; cifar: 0]")
+@click.option("--crop", type=SIDE, help="Centre square in px; 0: all.  [default: 224; cifar: 0]")
 @click.option("--limit", default=0, type=click.IntRange(0), help="Images, drawn by key. Default: all.")
 @click.option("--seed", default=0, show_default=True)
 @click.option(
@@ -51,24 +51,25 @@ def shapes(out: Path, train: int, val: int, seed: int) -> None:
     default="published",
     show_default=True,
     type=click.Choice(VARIANTS),
-    help="As the code behind the published files, as the package, or with CIFAR-10-C's constants.",
+    help="As the code behind the published files, as the package, or as CIFAR-10-C, in arrays.",
 )
 @click.option("--jobs", type=click.IntRange(1), help="Threads. Default: one a core.")
 def corrupt(
     data: Path,
     out: Path,
     corruptions: str | None,
-    resize: int,
-    crop: int,
+    resize: int | None,
+    crop: int | None,
     limit: int,
     seed: int,
     variant: Variant,
     jobs: int | None,
 ) -> None:
-    """Write an ImageNet-C of your images to disk.
+    """Write an ImageNet-C or a CIFAR-10-C of your images to disk.
 
     Layout and JPEG quality 85 as published; names of other files get .JPEG behind them. Images are cut as ImageNet's
-    unless --resize 0 --crop 0 leaves them as they are. Started again, it goes on.
+    unless --resize 0 --crop 0 leaves them as they are. --variant cifar leaves them, and writes an array a corruption,
+    without a JPEG step, as CIFAR-10-C is published. Started again, it goes on.
     """
     from robustbench_cls.cli.output import listed
     from robustbench_cls.core.progress import notice, progress_bar
@@ -76,22 +77,32 @@ def corrupt(
 
     chosen = named_corruptions(listed(corruptions))
     notice("Loading PyTorch ...")
+    from robustbench_cls.builders.corrupted_arrays import VARIANT, write_corrupted_arrays
     from robustbench_cls.builders.corrupted_tree import TreeOptions, measurable_on, write_corrupted_tree
+    from robustbench_cls.data.locate import split_in
 
+    arrays = variant == VARIANT
+    if arrays and (resize or crop or limit):
+        raise UserError("--variant cifar writes all images as they are: leave --resize, --crop and --limit out.")
     with ExitStack() as stack:
 
         def bar(total: int, done: int) -> Callable[[int], object]:
             return stack.enter_context(progress_bar(total, done, str(out), show=True)).update
 
-        write_corrupted_tree(
-            data, out, chosen, TreeOptions(resize, crop, limit, seed, variant), jobs=jobs, progress=bar
-        )
-    click.echo(f"\nTree: {out}")
+        if arrays:
+            write_corrupted_arrays(data, out, chosen, seed=seed, jobs=jobs, progress=bar)
+        else:
+            cut = TreeOptions()
+            sides = (cut.resize if resize is None else resize, cut.crop if crop is None else crop)
+            options = TreeOptions(*sides, limit, seed, variant)
+            write_corrupted_tree(data, out, chosen, options, jobs=jobs, progress=bar)
+    click.echo(f"\n{'Arrays' if arrays else 'Tree'}: {out}")
     suites = measurable_on(chosen, variant)
-    for suite in suites:
+    for suite in [name for name in suites if name == out.name] or suites[:1]:
         click.echo(f"Next: robust eval --suite {suite} --data {shlex.quote(str(out))} CHECKPOINT")
-    if suites and not (out / "val").exists():
-        click.echo(f"To measure the clean images beside them, link or copy your val folder to {out / 'val'} first.")
+    if suites and not split_in(out, "val") and not (arrays and split_in(out.parent / "cifar10", "val")):
+        need = "The clean images are needed beside them" if arrays else "To measure the clean images beside them"
+        click.echo(f"{need}: link or copy your val folder to {out / 'val'}, or test-*.parquet into {out}, first.")
 
 
 @command.command(epilog="Example: robust data gallery --photo cat.jpg --out gallery.jpg")

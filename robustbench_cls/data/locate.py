@@ -69,22 +69,29 @@ def _arrays(suite: Suite, folder: Path, clean: tuple[Path, str] | None) -> Suite
             f"put test-*.parquet of {suite.clean} into {folder.parent / suite.clean}. See datasets/README.md#"
             f"{suite.folder}."
         )
-    return SuiteData((folder, ""), clean, published=True, arrays=True)
+    return SuiteData((folder, ""), clean, published=True, made_by=_made_by(suite, folder), arrays=True)
 
 
 def _tree(suite: Suite, folder: Path, clean: tuple[Path, str] | None) -> SuiteData:
     """A tree of corrupted images, with the engine that made it.
 
     Raises:
-        UserError: `robust data corrupt` made the tree, and it is unfinished, of another variant, or unreadable.
+        UserError: the tree is not one that the suite can read.
+    """
+    if not (folder / TREE_MANIFEST).exists() and suite.variant != "published":
+        raise UserError(f"Suite '{suite.name}' corrupts clean images; {folder} holds published ones. Use imagenet-c.")
+    return SuiteData((folder, ""), clean, published=True, made_by=_made_by(suite, folder))
+
+
+def _made_by(suite: Suite, folder: Path) -> str:
+    """The engine and the seed of images that `robust data corrupt` wrote; empty for the published ones.
+
+    Raises:
+        UserError: they are unfinished or of another variant, or the manifest is unreadable.
     """
     manifest = folder / TREE_MANIFEST
     if not manifest.exists():
-        if suite.variant != "published":
-            raise UserError(
-                f"Suite '{suite.name}' corrupts clean images; {folder} holds published ones. Use imagenet-c."
-            )
-        return SuiteData((folder, ""), clean, published=True)
+        return ""
     try:
         told = json.loads(manifest.read_text(encoding="utf-8"))
         made_by, variant = f"{told['engine']}, seed {told['seed']}", told["variant"]
@@ -98,7 +105,7 @@ def _tree(suite: Suite, folder: Path, clean: tuple[Path, str] | None) -> SuiteDa
             f"{folder} is not finished for {len(unfinished)} corruptions of '{suite.name}', {min(unfinished)} among "
             "them. Go on with robust data corrupt, or measure the others with a suite file of your own."
         )
-    return SuiteData((folder, ""), clean, published=True, made_by=made_by)
+    return made_by
 
 
 def split_in(root: Path, split: str) -> tuple[Path, str] | None:

@@ -110,7 +110,7 @@ def test_clean_images_beside_the_tree_are_its_reference(toy: Path, toy_checkpoin
 def test_another_tree_is_refused_by_what_differs(toy: Path, tmp_path: Path) -> None:
     chosen = named_corruptions(["contrast"])
     write_corrupted_tree(toy, tmp_path, chosen, AS_STORED)
-    with pytest.raises(UserError, match=r"holds another tree \(seed: 0 != 1\)"):
+    with pytest.raises(UserError, match=r"holds other images \(seed: 0 != 1\)"):
         write_corrupted_tree(toy, tmp_path, chosen, TreeOptions(resize=0, crop=0, seed=1))
     write_corrupted_tree(toy, tmp_path, named_corruptions(TWO), AS_STORED)  # more corruptions may join
     (tmp_path / "corrupted.json").write_text("{")

@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from click.testing import CliRunner, Result
 
 from robustbench_cls.cli.main import main
 from robustbench_cls.cli.main import robust as program
+from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.recipe import Regimen
 from robustbench_cls.corruptions.engine import all_corruptions
 from robustbench_cls.models.checkpoint import read_checkpoint
@@ -124,8 +126,28 @@ def test_data_corrupt_says_where_and_what_next(toy: Path, tmp_path: Path, monkey
     assert whole.stdout.splitlines()[1:] == [
         "Tree: tree",
         "Next: robust eval --suite imagenet-c --data tree CHECKPOINT",
-        "To measure the clean images beside them, link or copy your val folder to tree/val first.",
+        "To measure the clean images beside them: link or copy your val folder to tree/val, or test-*.parquet into "
+        "tree, first.",
     ]
+
+
+def test_data_corrupt_writes_arrays_of_the_variant_cifar(
+    toy_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_folder: Callable[..., Path]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_folder(tmp_path / "cifar10/val", count=1)
+    arguments = ["data", "corrupt", "--data", "cifar10", "--variant", "cifar"]
+    assert here(*arguments, "--out", "cifar-10-c").stdout.splitlines()[1:] == [
+        "Arrays: cifar-10-c",
+        "Next: robust eval --suite cifar-10-c --data cifar-10-c CHECKPOINT",
+    ]
+    assert "The clean images are needed beside them: link" in here(*arguments, "--out", "else/where").stdout
+    refused = CliRunner().invoke(program, [*arguments, "--out", "d", "--limit", "1"])
+    assert isinstance(refused.exception, UserError) and "leave --resize, --crop and --limit out" in str(
+        refused.exception
+    )
+    told = here("eval", "--suite", "cifar-10-c", "--data", "cifar-10-c", "--out", "r", "--workers", 0, toy_checkpoint)
+    assert "on cifar-10-c" in told.stdout
 
 
 def test_what_comes_next_after_a_suite_of_ones_own_names_its_file(
