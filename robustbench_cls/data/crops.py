@@ -10,7 +10,7 @@ from torchvision.transforms.functional import center_crop, resize
 from robustbench_cls.core.arrays import UInt8Image
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.suite import Protocol
-from robustbench_cls.data.decode import LARGEST, MOST_PIXELS, decode_jpeg, decode_rgb
+from robustbench_cls.data.decode import LARGEST, MOST_PIXELS, decode_jpeg, decode_ppm, decode_rgb
 from robustbench_cls.data.resize import SUPPORT, Interpolation, Pixels, Window, resized_window, working_pixels
 
 
@@ -45,7 +45,7 @@ def crop_of(data: bytes, name: str, protocol: Protocol) -> UInt8Image:
         UserError: the file is not a readable image, or the interpolation has no known name.
     """
     known = not protocol.resize or (protocol.interpolation or "bilinear") in SUPPORT
-    pixels = decode_jpeg(data) if known else None
+    pixels = (decode_jpeg(data) or decode_ppm(data)) if known else None
     if pixels is not None:
         return crop_pixels(pixels, protocol)
     image = decode_rgb(data, name)

@@ -1,6 +1,7 @@
 """Decode image files to uint8 RGB."""
 
 import io
+import re
 
 import numpy as np
 import simplejpeg
@@ -22,6 +23,8 @@ DAMAGED = (OSError, SyntaxError, ValueError, TypeError, LookupError, AttributeEr
 """Errors that Pillow's decoders raise on damaged files."""
 
 JPEG_START = b"\xff\xd8\xff"
+
+PPM_START = re.compile(rb"P6 ([1-9]\d*) ([1-9]\d*) 255\n")
 
 SEQUENTIAL, OTHER_FRAMES = (0xC0, 0xC1), (0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
 """Markers of frame headers in JPEG files."""
@@ -100,6 +103,19 @@ def decode_jpeg(data: bytes) -> Pixels | None:
         simplejpeg.decode_jpeg(data, "RGB", buffer=pixels.image)
     except ValueError:
         return None
+    return pixels
+
+
+def decode_ppm(data: bytes) -> Pixels | None:
+    """The pixels of a PPM file as `data.arrays` gives them, a tenth of Pillow's time; None for all other files."""
+    start = PPM_START.match(data)
+    if start is None:
+        return None
+    width, height = int(start[1]), int(start[2])
+    if height * width > MOST_PIXELS or len(data) != start.end() + height * width * 3:
+        return None
+    pixels = working_pixels("decoded", height, width)
+    pixels.image[:] = np.frombuffer(data, np.uint8, offset=start.end()).reshape(height, width, 3)
     return pixels
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.suite import IMAGENET_224, Protocol
 from robustbench_cls.data.crops import crop, crop_of, fit
-from robustbench_cls.data.decode import decode_jpeg, decode_rgb
+from robustbench_cls.data.decode import decode_jpeg, decode_ppm, decode_rgb
 
 SIXTH_ORIENTATION = bytes.fromhex("45786966000049492a0008000000010012010300010000000600000000000000")
 """An EXIF block that asks for a quarter turn."""
@@ -230,3 +230,30 @@ def test_a_very_narrow_image_takes_little_memory() -> None:
 def test_a_narrow_image_with_another_filter_is_refused() -> None:
     with pytest.raises(UserError, match=r"bad\.png is 1 x 60000 px and would be resized to 256 x 15360000\. Cut it"):
         crop_of(png(60_000, 1), "bad.png", Protocol(256, 224, "lanczos"))
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (3, 7), (1, 1)])
+def test_ppm_has_the_pixels_of_pillow(shape: tuple[int, int]) -> None:
+    height, width = shape
+    data = b"P6 %d %d 255\n" % (width, height) + np.random.default_rng(0).bytes(height * width * 3)
+    pixels = decode_ppm(data)
+    assert pixels is not None
+    np.testing.assert_array_equal(pixels.image, np.asarray(decode_rgb(data, "x")))
+    np.testing.assert_array_equal(crop_of(data, "x", Protocol(0, 0)), np.asarray(decode_rgb(data, "x")))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"P6 2 2 255\n" + bytes(11),
+        b"P6 2 2 255\n" + bytes(13),
+        b"P6 2 2 254\n" + bytes(12),
+        b"P6 2 2 65535\n" + bytes(24),
+        b"P6\n# text\n2 2\n255\n" + bytes(12),
+        b"P5 2 2 255\n" + bytes(12),
+        b"P6 0 2 255\n",
+        b"P6 99999999 99999999 255\n",
+    ],
+)
+def test_other_ppm_files_are_left_to_pillow(data: bytes) -> None:
+    assert decode_ppm(data) is None
