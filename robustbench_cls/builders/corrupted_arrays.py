@@ -9,20 +9,19 @@ models are measured in less time. An array that exists is whole, and is not made
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from robustbench_cls.builders.manifest import claim, clean_images, finish, threads
+from robustbench_cls.builders.manifest import claim, clean_images, finish
 from robustbench_cls.core.arrays import UInt8Image
 from robustbench_cls.core.corruption import MINIMUM_SIDE, SEVERITIES, Corruption, Variant
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.files import atomic
-from robustbench_cls.core.run import names_sha256
 from robustbench_cls.core.suite import Protocol
+from robustbench_cls.core.workers import thread_pool, writing_threads
 from robustbench_cls.corruptions.compiling import compile_corruptions
 from robustbench_cls.corruptions.engine import corrupt_image, engine_version
 from robustbench_cls.data.arrays import LABELS
@@ -57,12 +56,12 @@ def write_corrupted_arrays(
         UserError: there are no images, they differ in size, are unreadable or under 32 px, or `out` holds another set
             or has no room.
     """
-    pool_size = threads(jobs)
+    threads = writing_threads(jobs)
     source = clean_images(data, out)
     content = {
         "engine": engine_version(VARIANT),
         "images": len(source),
-        "names_sha256": names_sha256(source.ids),
+        "data": source.fingerprint[:16],
         "seed": seed,
         "variant": VARIANT,
     }
@@ -74,8 +73,9 @@ def write_corrupted_arrays(
     if missing:
         compile_corruptions((c, s, VARIANT) for c in missing for s in SEVERITIES)
         clean_NHW3 = _pixels(source)
+    if not (out / LABELS).is_file():
         _save(out / LABELS, np.tile(source.labels_N, len(SEVERITIES)))
-    with ThreadPoolExecutor(pool_size) as pool:
+    with thread_pool(threads) as pool:
         for corruption in missing:
             rows_NHW3 = np.empty((each, *clean_NHW3.shape[1:]), np.uint8)
 
@@ -84,12 +84,8 @@ def write_corrupted_arrays(
                 image_HW3, image_id = clean_NHW3[index], source.ids[index]
                 rows_NHW3[row] = corrupt_image(image_HW3, corruption, SEVERITIES[step], image_id, seed, VARIANT)
 
-            try:
-                for _ in pool.map(make, range(each)):
-                    advance(1)
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+            for _ in pool.map(make, range(each)):
+                advance(1)
             _save(out / f"{corruption.name}.npy", rows_NHW3)
             finished.add(corruption.name)
             finish(out, content, sorted(finished))

@@ -8,11 +8,10 @@ that exists is whole, and is not made again. The manifest lists a corruption whe
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from robustbench_cls.builders.manifest import claim, clean_images, finish, threads
+from robustbench_cls.builders.manifest import claim, clean_images, finish
 from robustbench_cls.core.corruption import MINIMUM_SIDE, SEVERITIES, Corruption, Variant
 from robustbench_cls.core.discovery import discover
 from robustbench_cls.core.errors import UserError
@@ -20,6 +19,7 @@ from robustbench_cls.core.files import atomic
 from robustbench_cls.core.keys import keyed_subset
 from robustbench_cls.core.run import names_sha256
 from robustbench_cls.core.suite import IMAGENET_224, Protocol, Suite
+from robustbench_cls.core.workers import thread_pool, writing_threads
 from robustbench_cls.corruptions.compiling import compile_corruptions
 from robustbench_cls.corruptions.engine import corrupt_image, engine_version
 from robustbench_cls.corruptions.jpeg import QUALITY, jpeg_file, stored_quality
@@ -73,7 +73,7 @@ def write_corrupted_tree(
     """
     if not stored_quality(options.variant):
         raise UserError(f"Variant {options.variant} has no JPEG files. Write arrays: write_corrupted_arrays.")
-    pool_size = threads(jobs)
+    threads = writing_threads(jobs)
     whole = clean_images(data, out)
     source = whole.take(keyed_subset(whole.ids, options.limit, options.seed))
     names = _file_names(source)
@@ -95,23 +95,19 @@ def write_corrupted_tree(
         advance(len(missing[index]))
         return None
 
-    with ThreadPoolExecutor(pool_size) as pool:
-        try:
-            unusable = [error for error in pool.map(make, range(len(names))) if error]
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    with thread_pool(threads) as pool:
+        unusable = [error for error in pool.map(make, range(len(names))) if error]
     if unusable:
         raise UserError(f"{unusable[0]} There are {len(unusable)} such images; all others are written.")
     finish(out, content, sorted({*made_before, *(corruption.name for corruption in corruptions)}))
     return total
 
 
-def measurable_on(corruptions: Sequence[Corruption], variant: Variant) -> list[str]:
-    """The names of the suites that a finished tree of these corruptions has all conditions of."""
+def measurable_on(corruptions: Sequence[Corruption], variant: Variant) -> list[Suite]:
+    """The suites that finished images of these corruptions have all conditions of."""
     names = {corruption.name for corruption in corruptions}
     suites = discover("robustbench_cls.suites", Suite).values()
-    return [s.name for s in suites if s.corrupts and s.variant == variant and {c.name for c in s.conditions} <= names]
+    return [s for s in suites if s.corrupts and s.variant == variant and {c.name for c in s.conditions} <= names]
 
 
 class UnusableImageError(UserError):

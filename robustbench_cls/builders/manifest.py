@@ -6,7 +6,6 @@ from pathlib import Path
 
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.core.files import write_json
-from robustbench_cls.core.workers import MOST_WORKERS, usable_cores
 from robustbench_cls.data.locate import TREE_MANIFEST, open_split_or_folder
 from robustbench_cls.data.source import ImageSource
 
@@ -57,14 +56,3 @@ def clean_images(data: Path, out: Path) -> ImageSource:
     if out.resolve().is_relative_to(Path(source.path).resolve()):
         raise UserError(f"{out} lies inside the images, {source.path}, and would become one of their classes. Move it.")
     return source
-
-
-def threads(jobs: int | None) -> int:
-    """How many threads write; None takes one a core.
-
-    Raises:
-        UserError: a number under 1.
-    """
-    if jobs is not None and jobs < 1:
-        raise UserError(f"--jobs must be 1 or more, got {jobs}.")
-    return min(jobs or usable_cores(), MOST_WORKERS)

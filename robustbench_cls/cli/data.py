@@ -79,7 +79,7 @@ def corrupt(
     notice("Loading PyTorch ...")
     from robustbench_cls.builders.corrupted_arrays import VARIANT, write_corrupted_arrays
     from robustbench_cls.builders.corrupted_tree import TreeOptions, measurable_on, write_corrupted_tree
-    from robustbench_cls.data.locate import split_in
+    from robustbench_cls.data.locate import clean_of
 
     arrays = variant == VARIANT
     if arrays and (resize or crop or limit):
@@ -98,11 +98,11 @@ def corrupt(
             write_corrupted_tree(data, out, chosen, options, jobs=jobs, progress=bar)
     click.echo(f"\n{'Arrays' if arrays else 'Tree'}: {out}")
     suites = measurable_on(chosen, variant)
-    for suite in [name for name in suites if name == out.name] or suites[:1]:
-        click.echo(f"Next: robust eval --suite {suite} --data {shlex.quote(str(out))} CHECKPOINT")
-    if suites and not split_in(out, "val") and not (arrays and split_in(out.parent / "cifar10", "val")):
-        need = "The clean images are needed beside them" if arrays else "To measure the clean images beside them"
-        click.echo(f"{need}: link or copy your val folder to {out / 'val'}, or test-*.parquet into {out}, first.")
+    for suite in [s for s in suites if s.name == out.name] or suites[:1]:
+        click.echo(f"Next: robust eval --suite {suite.name} --data {shlex.quote(str(out))} CHECKPOINT")
+        if not clean_of(suite, out):
+            need = "The clean images are needed beside them" if arrays else "To measure the clean images beside them"
+            click.echo(f"{need}: link or copy your val folder to {out / 'val'}, or test-*.parquet into {out}, first.")
 
 
 @command.command(epilog="Example: robust data gallery --photo cat.jpg --out gallery.jpg")

@@ -17,7 +17,6 @@ import shutil
 import tempfile
 import zlib
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from robustbench_cls.core.files import locked, write_json
 from robustbench_cls.core.progress import notice, progress_bar
 from robustbench_cls.core.run import names_sha256
 from robustbench_cls.core.suite import Protocol
+from robustbench_cls.core.workers import thread_pool
 from robustbench_cls.data.crops import crop_of
 from robustbench_cls.data.source import ImageSource
 
@@ -219,11 +219,7 @@ def _fill(
         crop_HW3 = np.ascontiguousarray(_crop(source, index, protocol))
         crops_NHW3[index], checksums_N[index] = crop_HW3, zlib.crc32(crop_HW3.data)
 
-    with ThreadPoolExecutor(max(threads, 1)) as pool:
-        try:
-            for _ in pool.map(fill, range(len(source))):
-                advance(1)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    with thread_pool(threads) as pool:
+        for _ in pool.map(fill, range(len(source))):
+            advance(1)
     return checksums_N

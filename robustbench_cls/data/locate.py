@@ -57,6 +57,15 @@ def _holds_arrays(suite: Suite, folder: Path) -> bool:
     return suite.variant == "cifar" and any((folder / f"{name}.npy").is_file() for name in names)
 
 
+def clean_of(suite: Suite, corrupted: Path) -> tuple[Path, str] | None:
+    """Where the clean images of corrupted ones lie, or None: in the same folder, else beside it.
+
+    Beside arrays it is a folder of the data set's name: their labels are compared with it.
+    """
+    beside = corrupted.parent / suite.clean if _holds_arrays(suite, corrupted) else corrupted.parent
+    return split_in(corrupted, "val") or split_in(beside, "val")
+
+
 def _arrays(suite: Suite, folder: Path, clean: tuple[Path, str] | None) -> SuiteData:
     """A folder of arrays, with the clean images that its labels are checked against.
 
@@ -169,9 +178,9 @@ def locate(suite: Suite, data: Path | None) -> SuiteData:
     if not data.is_dir():
         raise UserError(f"There is no folder {data}. Give --data a data set's root or one split's folder.")
     if _holds_arrays(suite, data):
-        return _arrays(suite, data, split_in(data, "val") or split_in(data.parent / suite.clean, "val"))
+        return _arrays(suite, data, clean_of(suite, data))
     if suite.corrupts and _is_tree_of(suite, data):
-        return _tree(suite, data, split_in(data.parent, "val"))
+        return _tree(suite, data, clean_of(suite, data))
     clean = split_in(data, "val") if suite.reference else None
     images = split_in(data, suite.split)
     if images is None and clean is None and not parquet_files(data, "train"):

@@ -1,5 +1,7 @@
 """A CIFAR-10-C on disk: the published layout, the pixels of an evaluation, and resumed by corruption."""
 
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,22 +66,13 @@ def test_an_evaluation_of_them_gives_the_numbers_of_generated_images(
         evaluate(toy_checkpoint, "cifar-10-c", replace(options, data=stored, out=tmp_path / "whole"))
 
 
-def test_it_goes_on_with_the_corruption_it_was_at(small: Path, tmp_path: Path) -> None:
+def test_it_goes_on_with_the_corruption_it_was_at(
+    small: Path, tmp_path: Path, stop_after: Callable[[int], Callable[[int, int], Callable[[int], None]]]
+) -> None:
     chosen = named_corruptions(TWO)
     write_corrupted_arrays(small, tmp_path / "one", chosen, jobs=1)
-    seen = 0
-
-    def progress(total: int, done: int):
-        def advance(made: int) -> None:
-            nonlocal seen
-            seen += made
-            if seen > 40:
-                raise KeyboardInterrupt
-
-        return advance
-
     with pytest.raises(KeyboardInterrupt):
-        write_corrupted_arrays(small, tmp_path / "two", chosen, jobs=2, progress=progress)
+        write_corrupted_arrays(small, tmp_path / "two", chosen, jobs=2, progress=stop_after(40))
     first = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "two").glob("*.npy")}
     assert set(first) == {"labels.npy", f"{chosen[0].name}.npy"}
     started: list[tuple[int, int]] = []
@@ -99,6 +92,13 @@ def test_what_can_not_be_an_array(small: Path, tmp_path: Path) -> None:
         write_corrupted_arrays(small, tmp_path / "c", chosen, seed=1)
     with pytest.raises(UserError, match="lies inside the images"):
         write_corrupted_arrays(small, small / "val/c", chosen)
+    shutil.copytree(small, tmp_path / "edited")
+    (tmp_path / "edited/val/owl/0.png").write_bytes((small / "val/cat/0.png").read_bytes())
+    with pytest.raises(UserError, match=r"holds other images \(data: "):
+        write_corrupted_arrays(tmp_path / "edited", tmp_path / "c", chosen)
+    (tmp_path / "c/labels.npy").unlink()
+    write_corrupted_arrays(small, tmp_path / "c", chosen)
+    assert (tmp_path / "c/labels.npy").is_file()
     with pytest.raises(UserError, match="Variant cifar has no JPEG files"):
         write_corrupted_tree(small, tmp_path / "t", chosen, TreeOptions(0, 0, variant="cifar"))
     (tmp_path / "mixed/val/cat").mkdir(parents=True)

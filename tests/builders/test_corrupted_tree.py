@@ -2,8 +2,11 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +19,8 @@ from robustbench_cls.core.corruption import IMAGENET_C
 from robustbench_cls.core.errors import UserError
 from robustbench_cls.corruptions.engine import named_corruptions
 from robustbench_cls.corruptions.jpeg import jpeg_roundtrip
+from robustbench_cls.data.locate import locate
+from robustbench_cls.suites.imagenet_c import SUITE
 
 AS_STORED = TreeOptions(resize=0, crop=0)
 TWO = ("contrast", "snow")
@@ -38,22 +43,13 @@ def test_files_are_what_an_evaluation_shows(toy: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("data", ["", "val"])
-def test_same_bytes_for_any_jobs_and_after_a_stop(data: str, toy: Path, tmp_path: Path) -> None:
+def test_same_bytes_for_any_jobs_and_after_a_stop(
+    data: str, toy: Path, tmp_path: Path, stop_after: Callable[[int], Callable[[int, int], Callable[[int], None]]]
+) -> None:
     chosen = named_corruptions(["contrast", "gaussian_noise"])
     write_corrupted_tree(toy, tmp_path / "one", chosen, AS_STORED, jobs=1)
-    stopped = 0
-
-    def progress(total: int, done: int):
-        def advance(made: int) -> None:
-            nonlocal stopped
-            stopped += made
-            if stopped > 40:
-                raise KeyboardInterrupt
-
-        return advance
-
     with pytest.raises(KeyboardInterrupt):
-        write_corrupted_tree(toy / data, tmp_path / "two", chosen, AS_STORED, jobs=2, progress=progress)
+        write_corrupted_tree(toy / data, tmp_path / "two", chosen, AS_STORED, jobs=2, progress=stop_after(40))
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "two").rglob("*.JPEG")}
     assert 40 < len(before) < 120
     write_corrupted_tree(toy / data, tmp_path / "two", chosen, AS_STORED, jobs=4)
@@ -62,10 +58,6 @@ def test_same_bytes_for_any_jobs_and_after_a_stop(data: str, toy: Path, tmp_path
 
 
 def test_the_suite_reads_it_as_published_files(toy: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    from robustbench_cls.suites.imagenet_c import SUITE
-
     write_corrupted_tree(toy, tmp_path / "c", named_corruptions(TWO), AS_STORED)
     few = replace(SUITE, conditions=tuple(c for c in SUITE.conditions if c.name in TWO))
     (run,) = evaluate(
@@ -75,6 +67,14 @@ def test_the_suite_reads_it_as_published_files(toy: Path, toy_checkpoint: Path, 
     assert len(run.predictions().frame) == 2 * 5 * 12
     with pytest.raises(UserError, match="is not finished for 13 corruptions of 'imagenet-c', brightness among them"):
         evaluate(toy_checkpoint, "imagenet-c", EvaluationOptions(data=tmp_path / "c", out=tmp_path / "s", workers=0))
+
+
+@pytest.mark.parametrize("place", ["c/val", "val"])
+def test_clean_images_are_found_in_the_tree_and_beside_it(place: str, toy: Path, tmp_path: Path) -> None:
+    write_corrupted_tree(toy, tmp_path / "c", named_corruptions(IMAGENET_C), replace(AS_STORED, limit=1))
+    assert locate(SUITE, tmp_path / "c").reference is None
+    shutil.copytree(toy / "val", tmp_path / place)
+    assert locate(SUITE, tmp_path / "c").reference == (tmp_path / place, "")
 
 
 def test_rows_of_a_table_go_into_the_folders_of_their_classes(tmp_path: Path) -> None:
@@ -94,10 +94,6 @@ def test_rows_of_a_table_go_into_the_folders_of_their_classes(tmp_path: Path) ->
 
 
 def test_clean_images_beside_the_tree_are_its_reference(toy: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    from robustbench_cls.suites.imagenet_c import SUITE
-
     (tmp_path / "val").symlink_to(toy / "val")
     write_corrupted_tree(tmp_path, tmp_path / "c", named_corruptions(["contrast"]), AS_STORED)
     few = replace(SUITE, conditions=tuple(c for c in SUITE.conditions if c.name == "contrast"))
