@@ -40,7 +40,9 @@ def shapes(out: Path, train: int, val: int, seed: int) -> None:
 
 @command.command(epilog="Example: robust data corrupt --data datasets/imagenet/val --out datasets/imagenet-c")
 @click.option("--data", type=PATH, required=True, help="Root with val/ (folders or parquet), or one split's folder.")
-@click.option("--out", type=PATH, required=True, help="The new tree: <corruption>/<severity>/<class>/<image>.")
+@click.option(
+    "--out", type=PATH, required=True, help="The new folder: <corruption>/<severity>/<class>/<image>, or arrays."
+)
 @click.option("--corruptions", help="Some, separated by commas. Default: all 19; see robust list corruptions.")
 @click.option("--resize", type=SIDE, help="Shorter side in px; 0: as is.  [default: 256; cifar: 0]")
 @click.option("--crop", type=SIDE, help="Centre square in px; 0: all.  [default: 224; cifar: 0]")
